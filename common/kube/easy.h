@@ -1,0 +1,38 @@
+/*
+ * A libcurl easy handle made ready for a cluster: URL, TLS from memory,
+ * proxy rules, credentials, impersonation. With easy.c, rest.c and dial.c are the
+ * only files that include curl.h; replacing the library touches these.
+ *
+ * What Go does and libcurl does not by itself is done here (KUBERNETES.md 4.3,
+ * 5.2): no environment proxy for loopback, proxy-url ignores NO_PROXY, socks5
+ * resolves at the proxy, no credentials over plain http, TLS 1.2 at least, an
+ * intermediate as trust anchor, tls-server-name by CURLOPT_CONNECT_TO, no
+ * prompt for an encrypted key.
+ */
+#ifndef SBX_KUBE_EASY_H
+#define SBX_KUBE_EASY_H
+
+#include "common/kube/cred.h"
+#include "common/kube/target.h"
+
+#include <curl/curl.h>
+
+struct easy {
+	CURL *curl;
+	struct curl_slist *headers; /* what goes with the request; the caller may append, then easy_headers */
+	struct curl_slist *connect_to;
+	struct cred_now cred;
+	char message[CURL_ERROR_SIZE];
+};
+
+/* path: begins with "/", put behind the server's prefix; query included. Blocks for credentials. */
+int easy_init(struct easy *e, const struct kube_target *t, const char *path, unsigned rejected,
+	int64_t deadline_ms, struct err *err);
+void easy_fini(struct easy *e);
+
+int easy_header(struct easy *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* libcurl's code -> errno and sentence ("cannot reach https://...: ..."). */
+int easy_failed(const struct easy *e, const struct kube_target *t, CURLcode code, struct err *err);
+
+#endif

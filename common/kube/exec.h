@@ -1,0 +1,68 @@
+/*
+ * A command in a container -> a descriptor.
+ *
+ * One pods/exec WebSocket whose stdin and stdout are one end of a socket pair:
+ * what is written there goes to channel 0, what comes on channel 1 is read
+ * there. Channel 2 is kept (its last EXEC_STDERR_TAIL bytes), channel 3 is the
+ * Status. The other end of the pair belongs to the net thread (net.h), which
+ * always reads the network; so a user must always read the descriptor, and
+ * bound what it asks for by its own protocol.
+ *
+ * The API server's Success is no proof of anything (KUBERNETES.md 1.5): carry
+ * an end mark of your own.
+ */
+#ifndef SBX_KUBE_EXEC_H
+#define SBX_KUBE_EXEC_H
+
+#include "common/kube/net.h"
+#include "common/kube/target.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define EXEC_STDERR_TAIL 4096
+
+struct exec;
+
+enum exec_protocol { EXEC_ANY, EXEC_V4, EXEC_V5 }; /* ANY: v4 alone first, v5 where that is refused */
+
+struct exec_spec {
+	const char *ns, *pod, *container;
+	const char *const *argv; /* NULL-ended */
+	bool tty;
+	enum exec_protocol protocol; /* forced by SBX_EXEC_PROTOCOL=v4|v5 when ANY */
+};
+
+/* How it ended, as the API server says. */
+struct exec_end {
+	bool has_status; /* false: the stream just stopped (lost) */
+	bool success;
+	int exit_code;	 /* -1 when the Status tells none */
+	int rc;		 /* -EPIPE lost, -ENOEXEC no such program in the image, -EIO other failure, 0 */
+	struct err err;	 /* the Status' message, escaped */
+};
+
+/*
+ * Connects and upgrades; blocks until deadline_ms. The errno is status.h's: -EACCES (err names verb and
+ * resource and what to ask for), -ENOENT no such Pod, -ENOTCONN the container is not running,
+ * -ETIMEDOUT, -ECONNREFUSED...
+ */
+int exec_open(struct net *net, const struct kube_target *t, const struct exec_spec *spec,
+	int64_t deadline_ms, struct exec **ret, struct err *err);
+
+int exec_fd(const struct exec *x);   /* borrowed; blocking */
+int exec_take_fd(struct exec *x);    /* now the caller's; closing it closes the stream */
+bool exec_is_v5(const struct exec *x);
+int exec_resize(struct exec *x, uint16_t cols, uint16_t rows); /* tty only, else -ENOTTY */
+int exec_eof(struct exec *x);	     /* closes stdin: v5 only, else -EOPNOTSUPP */
+
+/* Waits until the stream is over. -ETIMEDOUT. */
+int exec_wait(struct exec *x, int64_t deadline_ms, struct exec_end *ret);
+
+/* What came on channel 2, escaped for a terminal, oldest cut; appends. */
+void exec_stderr(struct exec *x, struct buf *ret);
+
+/* Closes the stream if it still stands; frees. Takes NULL. At most a second. */
+void exec_close(struct exec *x);
+
+#endif

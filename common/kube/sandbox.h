@@ -1,0 +1,60 @@
+/*
+ * What a sandbox is: a Pod that we may look at, run in and destroy.
+ *
+ * From the Pod's JSON to a checked, small struct; and the calls on it. Labels
+ * and annotations are DESIGN.md 6's.
+ */
+#ifndef SBX_KUBE_SANDBOX_H
+#define SBX_KUBE_SANDBOX_H
+
+#include "common/kube/rest.h"
+
+#define LABEL_MANAGED	   "computesdk.io/managed"
+#define LABEL_SANDBOX_ID   "computesdk.io/sandbox-id"
+#define LABEL_RUNTIME	   "computesdk.io/runtime"
+#define META_PREFIX	   "computesdk.io/meta-"
+#define SANDBOX_CONTAINER  "sandbox"
+#define SANDBOX_NAME_MAX   59 /* so that the Service <pod>-svc is legal */
+#define SANDBOX_SELECTOR   LABEL_MANAGED "=true"
+
+enum sandbox_phase { SANDBOX_PENDING, SANDBOX_RUNNING, SANDBOX_SUCCEEDED, SANDBOX_FAILED, SANDBOX_UNKNOWN };
+
+struct sandbox {
+	char *ns, *name, *uid;
+	char *container;      /* default-container annotation, else "sandbox", else the first */
+	char *container_id;   /* of the running one, or ""; with restarts: which incarnation this is */
+	int restarts;
+	enum sandbox_phase phase;
+	bool running;	      /* that container runs: exec is possible */
+	bool ready;	      /* condition Ready */
+	bool deleting;	      /* deletionTimestamp is set */
+	char *image, *node, *ip, *runtime; /* "" when unknown */
+	char *reason;	      /* why it is not running, for people: "ErrImagePull: ...", or "" */
+	int64_t created_ms;   /* since 1970 */
+	char *resource_version;
+};
+
+/* From a Pod object. container: NULL or the wanted one (-ENOENT if it has none of that name). -EBADMSG: not a Pod. */
+int sandbox_parse(const cJSON *pod, const char *container, struct sandbox *ret, struct err *err);
+void sandbox_fini(struct sandbox *s);
+const char *sandbox_phase_name(enum sandbox_phase phase);
+
+/*
+ * Can it still become running? 0 wait on; 1 it runs; negative: it cannot, err says why (KUBERNETES.md
+ * 3.3). seen_ms: how long the present trouble has been seen (soft failures have a grace).
+ */
+struct sandbox_wait {
+	char trouble[64];  /* reason being waited on, or "" */
+	int64_t since_ms;  /* when it was first seen */
+};
+int sandbox_progress(const cJSON *pod, struct sandbox_wait *w, struct err *err);
+
+int sandbox_get(struct kube *k, const char *ns, const char *name, cJSON **ret, struct err *err);
+int sandbox_list(struct kube *k, const char *ns /* NULL: all */, const char *label_selector, cJSON **ret, struct err *err);
+int sandbox_create(struct kube *k, const char *ns, const cJSON *pod, cJSON **ret, struct err *err);
+/* By name and uid (NULL: whatever has the name). grace_s < 0: the Pod's own. Already gone is 0. */
+int sandbox_delete(struct kube *k, const char *ns, const char *name, const char *uid, int grace_s, struct err *err);
+/* Its last events' texts, one line each, for a failure's report; nothing when not permitted. */
+void sandbox_events(struct kube *k, const char *ns, const char *uid, struct buf *ret);
+
+#endif
