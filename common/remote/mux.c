@@ -3,9 +3,9 @@
 #include "common/base/clock.h"
 #include "common/base/io.h"
 #include "common/base/log.h"
+#include "common/remote/outq.h"
+#include "common/remote/pulse.h"
 
-#include <assert.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -25,14 +25,9 @@ struct mux {
 	pthread_t reader;
 	uint32_t calls_max;
 	struct answers answers; /* the reader's */
-	int64_t heard_ms;       /* the reader's: bytes came */
-	int64_t pinged_ms;      /* the reader's */
 
-	pthread_mutex_t
-		write_lock; /* one whole frame at a time; held for non-blocking sends only */
-	struct buf out;     /* what the stream did not take; from out_at */
-	size_t out_at;
-	int64_t taken_ms; /* bytes of out went */
+	pthread_mutex_t write_lock; /* a whole frame at a time; for non-blocking sends only */
+	struct outq out;
 
 	pthread_mutex_t lock; /* all below, and every struct call here */
 	struct call *calls;   /* by tag: at the peer */
@@ -43,8 +38,7 @@ struct mux {
 	int64_t wake_ms;     /* no deadline is earlier */
 	int dead;            /* 0, or what every call returns from now on */
 	bool refusing, over; /* bye was sent; all were told of the death */
-	bool ping_out;
-	int ping_ms, silence_ms;
+	struct pulse pulse;
 	void (*death_fn)(void *arg, int rc);
 	void *death_arg;
 };
@@ -89,8 +83,8 @@ bool mux_on_reader(struct mux *m)
 void mux_heartbeat(struct mux *m, int ping_ms, int silence_ms)
 {
 	pthread_mutex_lock(&m->lock);
-	m->ping_ms = ping_ms;
-	m->silence_ms = silence_ms;
+	m->pulse.ping_ms = ping_ms;
+	m->pulse.silence_ms = silence_ms;
 	pthread_mutex_unlock(&m->lock);
 	kick(m);
 }
@@ -110,60 +104,18 @@ uint32_t mux_tag(struct mux *m)
 
 /* --- writing ------------------------------------------------------------ */
 
-static ssize_t send_some(int fd, const char *bytes, size_t n)
-{
-	ssize_t put;
-
-	do
-		put = send(fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (put < 0 && errno == EINTR);
-	if (put < 0)
-		return errno == EAGAIN ? 0 : -EPIPE;
-	return put;
-}
-
-/* write_lock held */
-static void drain(struct mux *m)
-{
-	ssize_t put;
-
-	if (m->out.len == m->out_at)
-		return;
-	put = send_some(m->fd, m->out.data + m->out_at, m->out.len - m->out_at);
-	if (put < 0) {
-		mux_kill(m, -EPIPE);
-		return;
-	}
-	if (put)
-		m->taken_ms = clock_now_ms();
-	m->out_at += (size_t)put;
-	if (m->out_at == m->out.len)
-		buf_fini(&m->out);
-	else if (m->out_at > m->out.len / 2)
-		buf_drop(&m->out, m->out_at);
-	else
-		return;
-	m->out_at = 0;
-}
-
-/* write_lock held. Room was asked for before. */
+/* write_lock held. Room was asked for before; a frame half written is a dead stream. */
 static void put_frame(struct mux *m, const struct buf *frame)
 {
-	ssize_t put = 0;
+	bool idle = !outq_left(&m->out);
+	int rc;
 
 	trace(FRAME, "> %.*s", (int)strcspn(buf_text(frame), "\n"), buf_text(frame));
-	if (m->out.len == m->out_at)
-		put = send_some(m->fd, frame->data, frame->len);
-	if (put < 0) {
-		mux_kill(m, -EPIPE);
-		return;
-	}
-	if ((size_t)put == frame->len)
-		return;
-	if (m->out.len == m->out_at)
+	rc = outq_put(&m->out, frame->data, frame->len);
+	if (rc < 0)
+		mux_kill(m, rc);
+	else if (idle && outq_left(&m->out))
 		kick(m); /* the reader is to wait for room, too */
-	buf_add(&m->out, frame->data + put, frame->len - (size_t)put);
-	assert(!m->out.bad);
 }
 
 /* lock held */
@@ -208,7 +160,7 @@ static void pump(struct mux *m)
 /* Both locks held. */
 static int may_send(struct mux *m, size_t n, size_t ceiling)
 {
-	size_t queued = m->out.len - m->out_at + m->waiting_bytes;
+	size_t queued = outq_left(&m->out) + m->waiting_bytes;
 
 	if (m->dead)
 		return m->dead;
@@ -362,7 +314,9 @@ static int feed(struct mux *m, const void *bytes, size_t n)
 {
 	struct answer_sink sink = { .line = traced_line, .piece = on_piece, .arg = m };
 
-	m->heard_ms = clock_now_ms();
+	pthread_mutex_lock(&m->lock);
+	m->pulse.heard_ms = clock_now_ms();
+	pthread_mutex_unlock(&m->lock);
 	return answers_feed(&m->answers, bytes, n, &sink);
 }
 
@@ -506,7 +460,7 @@ static int ping_done(struct call *c, int rc, const struct answer *a)
 	struct ping *ping = (struct ping *)c;
 
 	pthread_mutex_lock(&ping->mux->lock);
-	ping->mux->ping_out = false;
+	ping->mux->pulse.ping_out = false;
 	pthread_mutex_unlock(&ping->mux->lock);
 	free(ping);
 	return 0;
@@ -532,42 +486,25 @@ static void send_ping(struct mux *m)
 	}
 }
 
-static int64_t later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
-/* The last sign of life. A peer that takes what is queued is alive, too. */
-static int64_t life_ms(struct mux *m)
+static int64_t taken_ms(struct mux *m)
 {
 	scoped_lock(&m->write_lock);
-	return later(m->taken_ms, m->heard_ms);
+	return m->out.taken_ms;
 }
 
-/*
- * Pings or gives up, if it is time; returns when it will be. A process that
- * was stopped for long pings first, and gives the peer its time to answer.
- */
+/* Pings or gives up, if it is time; returns when it will be. */
 static int64_t heartbeat(struct mux *m)
 {
-	int64_t now_ms = clock_now_ms();
-	int64_t last_ms = life_ms(m);
-	bool ping = false;
+	int64_t taken = taken_ms(m);
 	int64_t due_ms;
+	enum pulse_act act;
 
 	pthread_mutex_lock(&m->lock);
-	if (!m->ping_out && now_ms >= m->heard_ms + m->ping_ms)
-		ping = m->ping_out = true;
-	if (ping)
-		m->pinged_ms = now_ms;
-	if (m->ping_out)
-		due_ms = later(last_ms + m->silence_ms, m->pinged_ms + m->silence_ms - m->ping_ms);
-	else
-		due_ms = m->heard_ms + m->ping_ms;
+	act = pulse_turn(&m->pulse, clock_now_ms(), taken, &due_ms);
 	pthread_mutex_unlock(&m->lock);
-	if (ping)
+	if (act == PULSE_PING)
 		send_ping(m);
-	else if (now_ms >= due_ms)
+	else if (act == PULSE_DEAD)
 		mux_kill(m, -ETIMEDOUT);
 	return due_ms;
 }
@@ -577,7 +514,13 @@ static int64_t heartbeat(struct mux *m)
 static bool wants_room(struct mux *m)
 {
 	scoped_lock(&m->write_lock);
-	return m->out.len != m->out_at;
+	return outq_left(&m->out) > 0;
+}
+
+static int drain(struct mux *m)
+{
+	scoped_lock(&m->write_lock);
+	return outq_drain(&m->out);
 }
 
 static int until(struct mux *m, int64_t due_ms)
@@ -599,8 +542,10 @@ static int wait_and_move(struct mux *m, char *bytes, int timeout_ms)
 	if (p[1].revents && read(m->wake_fd, &kicks, sizeof(kicks)) < 0 && errno != EAGAIN)
 		return -errno;
 	if (p[0].revents & POLLOUT) {
-		scoped_lock(&m->write_lock);
-		drain(m);
+		int rc = drain(m);
+
+		if (rc < 0)
+			return rc;
 	}
 	if (p[0].revents & ~POLLOUT)
 		return read_some(m, bytes);
@@ -673,7 +618,7 @@ static void mux_free(struct mux *m)
 	pthread_mutex_destroy(&m->lock);
 	pthread_mutex_destroy(&m->write_lock);
 	answers_fini(&m->answers);
-	buf_fini(&m->out);
+	outq_fini(&m->out);
 	close_at(&m->fd);
 	close_at(&m->wake_fd);
 	free(m);
@@ -689,10 +634,10 @@ int mux_open(int fd, uint32_t calls_max, const void *early, size_t n, struct mux
 		.calls_max = calls_max,
 		.next_tag = 1,
 		.wake_ms = INT64_MAX,
-		.heard_ms = clock_now_ms(),
-		.out = BUF_INIT(REMOTE_QUEUE_MAX + URGENT_BYTES),
-		.ping_ms = PROTO_PING_MS,
-		.silence_ms = PROTO_SILENCE_MS };
+		.pulse = { .ping_ms = PROTO_PING_MS,
+			.silence_ms = PROTO_SILENCE_MS,
+			.heard_ms = clock_now_ms() } };
+	outq_init(&m->out, fd, REMOTE_QUEUE_MAX + URGENT_BYTES);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_mutex_init(&m->write_lock, NULL);
 	answers_init(&m->answers);
