@@ -14,6 +14,7 @@
 #ifndef SBX_KUBE_EXEC_H
 #define SBX_KUBE_EXEC_H
 
+#include "common/base/buf.h"
 #include "common/kube/net.h"
 #include "common/kube/target.h"
 
@@ -31,6 +32,7 @@ struct exec_spec {
 	const char *const *argv; /* NULL-ended */
 	bool tty;
 	enum exec_protocol protocol; /* forced by SBX_EXEC_PROTOCOL=v4|v5 when ANY */
+	const volatile bool *stop; /* NULL, or: becomes true to end the opening early with -EINTR */
 };
 
 /* How it ended, as the API server says. */

@@ -117,6 +117,12 @@ void remote_close(struct remote *r, int timeout_ms);
 /* Any thread. Wakes everybody with -EPIPE; the struct stays until remote_close. */
 void remote_kill(struct remote *r);
 
+/*
+ * The polite half of remote_close: bye and its acknowledgement (at most timeout_ms; 0 says none), then
+ * remote_kill. Not from a completion. The struct stays until remote_close.
+ */
+void remote_bye(struct remote *r, int timeout_ms);
+
 const struct remote_info *remote_info(const struct remote *r);
 
 /* 0 while alive, else what every call returns. */
