@@ -11,7 +11,7 @@ struct call {
 	struct link *link; /* the stream it was sent on; referenced while it is out */
 	struct remote_request rq;
 	char *path, *path2; /* ours: with the root in front */
-	void *data;	    /* ours once kept */
+	void *data;         /* ours once kept */
 	bool repeat;
 	remote_done *done;
 	void *arg;
@@ -19,7 +19,8 @@ struct call {
 
 static char *rooted(const struct session *s, const char *path)
 {
-	return path && s->root[0] ? xprintf("%s%s", s->root, strcmp(path, "/") == 0 ? "" : path) : xstrdup(path);
+	return path && s->root[0] ? xprintf("%s%s", s->root, strcmp(path, "/") == 0 ? "" : path)
+				  : xstrdup(path);
 }
 
 static bool repeatable(const struct remote_request *rq)
@@ -40,8 +41,8 @@ static bool repeatable(const struct remote_request *rq)
 
 static bool uses_handle(enum remote_op op)
 {
-	return op == OP_FSTAT || op == OP_READ || op == OP_WRITE || op == OP_FSYNC || op == OP_CLOSE ||
-	       op == OP_FTRUNCATE;
+	return op == OP_FSTAT || op == OP_READ || op == OP_WRITE || op == OP_FSYNC ||
+	       op == OP_CLOSE || op == OP_FTRUNCATE;
 }
 
 static void finish(struct call *c, struct remote_reply *reply)
@@ -121,7 +122,9 @@ void session_send(struct session *s, const struct remote_request *rq, int64_t de
 {
 	struct call *c = xcalloc(1, sizeof(*c));
 
-	c->w = (struct waiter){ .deadline_ms = deadline_ms, .keep = call_keep, .go = call_go, .fail = call_fail };
+	c->w = (struct waiter){
+		.deadline_ms = deadline_ms, .keep = call_keep, .go = call_go, .fail = call_fail
+	};
 	c->s = s;
 	c->rq = *rq;
 	c->rq.path = c->path = rooted(s, rq->path);

@@ -6,15 +6,15 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-static int open_local(const struct session_spec *spec, int64_t deadline_ms, struct link *l, int *ret_fd,
-	struct err *err)
+static int open_local(const struct session_spec *spec, int64_t deadline_ms, struct link *l,
+	int *ret_fd, struct err *err)
 {
 	(void)deadline_ms;
 	return hello_spawn(spec->local_argv, ret_fd, &l->pid, err);
 }
 
-static int open_exec(const struct session_spec *spec, const volatile bool *stop, int64_t deadline_ms,
-	struct link *l, int *ret_fd, struct err *err)
+static int open_exec(const struct session_spec *spec, const volatile bool *stop,
+	int64_t deadline_ms, struct link *l, int *ret_fd, struct err *err)
 {
 	struct exec_spec x = {
 		.ns = spec->ns,
@@ -46,11 +46,12 @@ static int explain(const struct session_spec *spec, struct link *l, int rc, stru
 	exec_stderr(l->exec, &tail);
 	if (end.rc == -ENOEXEC)
 		return err_set(err, -ENOEXEC,
-			"cannot work in %s/%s: its image has no shell (sh); files and runs need one (%s)",
+			"cannot work in %s/%s: its image has no shell (sh); files and runs need "
+			"one (%s)",
 			spec->ns, spec->pod, err_text(&end.err, end.rc));
 	if (end.rc < 0 && end.has_status)
-		return err_set(err, end.rc, "cannot start the agent in %s/%s: %s", spec->ns, spec->pod,
-			err_text(&end.err, end.rc));
+		return err_set(err, end.rc, "cannot start the agent in %s/%s: %s", spec->ns,
+			spec->pod, err_text(&end.err, end.rc));
 	if (tail.len)
 		return err_set(err, rc, "cannot start the agent in %s/%s: sh said: %s", spec->ns,
 			spec->pod, buf_text(&tail));
@@ -77,7 +78,8 @@ int link_open(const struct session_spec *spec, const volatile bool *stop, int64_
 			rc = explain(spec, l, rc, err);
 	}
 	trace(SESSION, "%s/%s: opening took %lld ms: %s", spec->ns ? spec->ns : "-",
-		spec->pod ? spec->pod : "local", (long long)(clock_now_ms() - began), rc ? err_text(err, rc) : "ok");
+		spec->pod ? spec->pod : "local", (long long)(clock_now_ms() - began),
+		rc ? err_text(err, rc) : "ok");
 	if (rc < 0) {
 		link_hang_up(l, 0);
 		link_free(l);

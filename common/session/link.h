@@ -15,9 +15,9 @@
 struct link {
 	struct remote *remote;
 	struct exec *exec; /* NULL for a local process, and after link_hang_up */
-	int pid;	   /* of a local process, or 0 */
-	uint32_t epoch;	   /* which stream of its session this is; never 0 */
-	int refs;	   /* session->lock */
+	int pid;           /* of a local process, or 0 */
+	uint32_t epoch;    /* which stream of its session this is; never 0 */
+	int refs;          /* session->lock */
 	struct link *next; /* session->lock: in the list of those to be freed */
 	struct session *session;
 };

@@ -29,12 +29,12 @@ struct session {
 	struct link *link;    /* the one in use; one reference is ours */
 	struct link *dying;   /* to be hung up; one reference each is still ours */
 	struct link *garbage; /* without references, to be freed */
-	unsigned links;	      /* not yet freed */
+	unsigned links;       /* not yet freed */
 	uint32_t epoch;
 	bool connecting, closing, closed, released;
 	int bye_ms;
-	int down_rc;	      /* the sandbox cannot serve: what every send gets */
-	int last_rc;	      /* why the last attempt failed, or 0 */
+	int down_rc; /* the sandbox cannot serve: what every send gets */
+	int last_rc; /* why the last attempt failed, or 0 */
 	struct err last_err;
 	int backoff_ms;
 	int64_t retry_at_ms;

@@ -14,7 +14,7 @@ struct session_run {
 	struct run_ops ops;
 	void *arg;
 	struct run *run; /* session->lock; NULL until started */
-	int refs;	 /* session->lock; the caller's and the stream's */
+	int refs;        /* session->lock; the caller's and the stream's */
 };
 
 static void free_env(char **env)

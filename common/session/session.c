@@ -126,8 +126,8 @@ void session_lose(struct session *s, struct link *l, int rc)
 	s->dying = l;
 	pthread_cond_broadcast(&s->wake);
 	pthread_mutex_unlock(&s->lock);
-	log_info("%s/%s: the stream was lost (%s); reconnecting at the next use", s->ns ? s->ns : "-",
-		s->pod ? s->pod : "local", strerror(rc < 0 ? -rc : rc));
+	log_info("%s/%s: the stream was lost (%s); reconnecting at the next use",
+		s->ns ? s->ns : "-", s->pod ? s->pod : "local", strerror(rc < 0 ? -rc : rc));
 }
 
 static void on_death(void *arg, int rc)
@@ -394,7 +394,8 @@ int session_state(struct session *s, struct err *err)
 	return -EINPROGRESS;
 }
 
-/* How a request ends whose stream is gone: as the sandbox's own state says, else by losing the stream. */
+/* How a request ends whose stream is gone: as the sandbox's own state says, else by losing the
+ * stream. */
 int session_lost_rc(struct session *s, struct err *err)
 {
 	scoped_lock(&s->lock);
@@ -409,11 +410,12 @@ void session_describe(struct session *s, struct buf *ret)
 	scoped_lock(&s->lock);
 	const struct remote_info *info = s->link ? remote_info(s->link->remote) : NULL;
 
-	buf_printf(ret, "\"connected\":%s,\"opened\":%u,\"lost\":%u,\"queued\":%u", info ? "true" : "false",
-		s->opened, s->lost, s->queued);
+	buf_printf(ret, "\"connected\":%s,\"opened\":%u,\"lost\":%u,\"queued\":%u",
+		info ? "true" : "false", s->opened, s->lost, s->queued);
 	if (!info)
 		return;
-	buf_printf(ret, ",\"agent\":\"%s\",\"uid\":%u,\"gid\":%u", info->kind, info->uid, info->gid);
+	buf_printf(
+		ret, ",\"agent\":\"%s\",\"uid\":%u,\"gid\":%u", info->kind, info->uid, info->gid);
 }
 
 uint64_t session_handle_up(uint32_t epoch, uint64_t handle)

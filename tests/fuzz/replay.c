@@ -1,4 +1,5 @@
-/* Replays a corpus through a fuzzer without libFuzzer: each argument is a file or a folder of files. */
+/* Replays a corpus through a fuzzer without libFuzzer: each argument is a file or a folder of
+ * files. */
 #include "common/base/io.h"
 
 #include <dirent.h>

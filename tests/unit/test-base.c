@@ -35,9 +35,10 @@ static void durations_are_those_of_go_and_seconds(void **state)
 	static const struct {
 		const char *text;
 		int64_t ms;
-	} good[] = { { "90", 90000 }, { "0", 0 }, { "90s", 90000 }, { "1m30s", 90000 }, { "2h", 7200000 },
-		{ "500ms", 500 }, { "1.5s", 1500 }, { "1d", 86400000 } };
-	static const char *const bad[] = { "", "s", "-1", "1x", "1s2", "inf", "0x10", "1e3", "99999999999h", "1 s" };
+	} good[] = { { "90", 90000 }, { "0", 0 }, { "90s", 90000 }, { "1m30s", 90000 },
+		{ "2h", 7200000 }, { "500ms", 500 }, { "1.5s", 1500 }, { "1d", 86400000 } };
+	static const char *const bad[] = { "", "s", "-1", "1x", "1s2", "inf", "0x10", "1e3",
+		"99999999999h", "1 s" };
 	int64_t ms;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
