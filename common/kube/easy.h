@@ -17,6 +17,8 @@
 
 #include <curl/curl.h>
 
+#define EASY_USER_AGENT "kubectl-sbx"
+
 struct easy {
 	CURL *curl;
 	struct curl_slist *headers; /* what goes with the request; add by easy_header */
@@ -33,6 +35,9 @@ struct easy {
 int easy_init(struct easy *e, const struct kube_target *t, const char *path, unsigned rejected,
 	int64_t deadline_ms, struct err *err);
 void easy_fini(struct easy *e);
+
+/* The server's path prefix, what follows host and port: "" or "/...". Borrowed. */
+const char *easy_prefix(const struct kube_target *t);
 
 /* Appends a header line to the request. -EINVAL: it holds a line break. */
 int easy_header(struct easy *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
