@@ -22,6 +22,7 @@
 
 #define EXEC_STDERR_TAIL 4096
 
+struct buf;
 struct exec;
 
 enum exec_protocol { EXEC_ANY, EXEC_V4, EXEC_V5 }; /* ANY: v4 alone first, v5 where that is refused */
