@@ -331,7 +331,7 @@ void session_close(struct session *s, int timeout_ms)
 		return;
 	pthread_mutex_lock(&s->lock);
 	s->closing = true;
-	s->stop = true;
+	__atomic_store_n(&s->stop, true, __ATOMIC_RELAXED);
 	s->bye_ms = timeout_ms;
 	left = take_queue(s);
 	if (s->link) {
