@@ -6,11 +6,12 @@
 #include <limits.h>
 #include <poll.h>
 
-#define SLOTS_KEPT	8
-#define SLICE_MS	100   /* a flag has no descriptor to wait on */
-#define TICK_MS		1000
-#define REFUSAL_MAX	(256 * 1024) /* of an error's body; more tells nothing */
-#define RETRY_AFTER_MAX 3600 /* s */
+#define SLOTS_KEPT      8
+#define SLICE_MS        100 /* a flag has no descriptor to wait on */
+#define TICK_MS         1000
+#define START_MS        30000        /* for credentials, and then for the connection */
+#define REFUSAL_MAX     (256 * 1024) /* of an error's body; more tells nothing */
+#define RETRY_AFTER_MAX 3600         /* s */
 
 struct slot {
 	CURLM *multi;
@@ -19,7 +20,7 @@ struct slot {
 
 struct http {
 	const struct kube_target *target; /* borrowed */
-	pthread_mutex_t lock;		  /* the two below */
+	pthread_mutex_t lock;             /* the two below */
 	struct slot *idle;
 	int idle_count;
 };
@@ -28,10 +29,10 @@ struct http {
 struct attempt {
 	struct exchange *x;
 	struct easy easy;
-	size_t sent;	    /* of the body */
-	int64_t heard_ms;   /* when the last byte came */
+	size_t sent;      /* of the body */
+	int64_t heard_ms; /* when the last byte came */
 	int64_t ticked_ms;
-	int result;	    /* of chunk, tick or a full buffer; ends the attempt */
+	int result; /* of chunk, tick or a full buffer; ends the attempt */
 };
 
 bool halted(const struct halt *halt)
@@ -43,9 +44,10 @@ bool halted(const struct halt *halt)
 	return false;
 }
 
-static bool has_flag(const struct halt *halt)
+/* Is there a flag that no descriptor speaks for? */
+static bool must_look(const struct halt *halt)
 {
-	return halt->flag[0] || halt->flag[1];
+	return (halt->flag[0] && halt->fd[0] < 0) || (halt->flag[1] && halt->fd[1] < 0);
 }
 
 /* Every flag is looked at after each slice; a descriptor only shortens the wait. */
@@ -59,7 +61,7 @@ int halt_wait(const struct halt *halt, int wait_ms)
 
 		if (left == 0)
 			return 0;
-		if (poll(fds, 2, left < SLICE_MS || !has_flag(halt) ? left : SLICE_MS) > 0)
+		if (poll(fds, 2, left < SLICE_MS || !must_look(halt) ? left : SLICE_MS) > 0)
 			return -EINTR;
 	}
 	return -EINTR;
@@ -200,7 +202,8 @@ static void take_warning(struct exchange *x, const char *value)
 
 	if (strncmp(value, "299 ", 4) != 0 || !close)
 		return;
-	log_escape(&text, open + 1, (size_t)(close - open - 1) < 1024 ? (size_t)(close - open - 1) : 1024);
+	log_escape(&text, open + 1,
+		(size_t)(close - open - 1) < 1024 ? (size_t)(close - open - 1) : 1024);
 	trace(REST, "warning: %s", buf_text(&text));
 	if (x->warning)
 		x->warning(x->warning_arg, buf_text(&text));
@@ -225,13 +228,15 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 
 	line[strcspn(line, "\r\n")] = '\0';
 	a->heard_ms = clock_now_ms();
-	if (strncmp(line, "HTTP/", 5) == 0) /* also after a proxy's answer and after 1xx */
+	if (!*line && a->x->begun && http_ok(status_of(a->easy.curl)))
+		a->result = a->x->begun(a->x->arg);
+	else if (strncmp(line, "HTTP/", 5) == 0) /* also after a proxy's answer and after 1xx */
 		a->x->retry_after_ms = -1;
 	else if ((value = header_value(line, "Retry-After")))
 		a->x->retry_after_ms = parse_retry_after(value);
 	else if ((value = header_value(line, "Warning")))
 		take_warning(a->x, value);
-	return size * n;
+	return a->result == 0 ? size * n : 0;
 }
 
 static size_t on_send(char *bytes, size_t size, size_t n, void *arg)
@@ -248,14 +253,15 @@ static size_t on_send(char *bytes, size_t size, size_t n, void *arg)
 }
 
 /*
- * libcurl seeks when it would repeat a request on another connection, for any method. What must not be
- * done twice refuses here, and the caller learns that the connection was lost.
+ * libcurl seeks when it would repeat a request on another connection, for any method. What must not
+ * be done twice refuses here, and the caller learns that the connection was lost.
  */
 static int on_seek(void *arg, curl_off_t offset, int origin)
 {
 	struct attempt *a = arg;
 
-	if (!a->x->repeatable || origin != SEEK_SET || offset < 0 || (size_t)offset > a->x->body_bytes)
+	if (!a->x->repeatable || origin != SEEK_SET || offset < 0 ||
+		(size_t)offset > a->x->body_bytes)
 		return CURL_SEEKFUNC_FAIL;
 	a->sent = (size_t)offset;
 	return CURL_SEEKFUNC_OK;
@@ -292,8 +298,7 @@ static void set_request(struct attempt *a)
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, a);
 	if (a->x->accept)
 		easy_header(&a->easy, "Accept: %s", a->x->accept);
-	if (a->x->silence_ms) /* the deadline is watched by drive(); libcurl's whole-time limit is in the way */
-		curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, 0L);
+	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, 0L); /* drive() watches the deadline */
 }
 
 /* true when libcurl is done with it. */
@@ -321,7 +326,7 @@ static int next_look(const struct attempt *a, int64_t now)
 		at = a->heard_ms + x->silence_ms;
 	if (x->tick && a->ticked_ms + TICK_MS < at)
 		at = a->ticked_ms + TICK_MS;
-	if (has_flag(&x->halt) && now + SLICE_MS < at)
+	if (must_look(&x->halt) && now + SLICE_MS < at)
 		at = now + SLICE_MS;
 	return at <= now ? 0 : at - now > INT_MAX ? INT_MAX : (int)(at - now);
 }
@@ -333,7 +338,8 @@ static void wait_a_little(struct attempt *a, CURLM *multi)
 
 	for (int i = 0; i < 2; i++) {
 		if (a->x->halt.fd[i] >= 0)
-			extra[n++] = (struct curl_waitfd){ .fd = a->x->halt.fd[i], .events = CURL_WAIT_POLLIN };
+			extra[n++] = (struct curl_waitfd){ .fd = a->x->halt.fd[i],
+				.events = CURL_WAIT_POLLIN };
 	}
 	curl_multi_poll(multi, extra, n, next_look(a, clock_now_ms()), NULL);
 }
@@ -373,20 +379,23 @@ static int drive(struct attempt *a, CURLM *multi, CURLcode *ret)
 static int explain(struct http *h, struct attempt *a, int rc, CURLcode code, struct err *err)
 {
 	if (a->result)
-		return a->result == -EMSGSIZE ? err_set(err, -EMSGSIZE, "the answer of %s is too large",
-							h->target->server)
-					      : a->result;
+		return a->result == -EMSGSIZE
+			       ? err_set(err, -EMSGSIZE, "the answer of %s is too large",
+					 h->target->server)
+			       : a->result;
 	if (rc == -EINTR)
 		return err_set(err, rc, "interrupted");
 	if (rc == -ETIMEDOUT)
-		return err_set(err, rc, "%s did not answer in time; is the cluster reachable from here?",
+		return err_set(err, rc,
+			"%s did not answer in time; is the cluster reachable from here?",
 			h->target->server);
 	if (rc != 0)
 		return rc;
 	if (code == CURLE_OK)
 		return 0;
 	if (code == CURLE_SEND_FAIL_REWIND || code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM)
-		return err_set(err, -ECONNRESET, "the connection to %s was lost", h->target->server);
+		return err_set(
+			err, -ECONNRESET, "the connection to %s was lost", h->target->server);
 	return easy_failed(&a->easy, h->target, code, err);
 }
 
@@ -394,10 +403,15 @@ static int attempt(struct http *h, struct exchange *x, unsigned *generation, str
 {
 	struct attempt a = { .x = x };
 	CURLcode code = CURLE_OK;
+	int64_t start_by = deadline_after(START_MS);
 	struct slot *s;
 	int rc;
 
-	rc = easy_init(&a.easy, h->target, x->path, *generation, x->deadline_ms, err);
+	if (halted(&x->halt))
+		return err_set(err, -EINTR, "interrupted");
+	if (start_by > x->deadline_ms)
+		start_by = x->deadline_ms;
+	rc = easy_init(&a.easy, h->target, x->path, *generation, start_by, err);
 	if (rc < 0)
 		return rc;
 	*generation = a.easy.cred.generation;
@@ -410,7 +424,8 @@ static int attempt(struct http *h, struct exchange *x, unsigned *generation, str
 	slot_give(h, s);
 	x->status = status_of(a.easy.curl);
 	rc = explain(h, &a, rc, code, err);
-	trace(REST, "%s %s: HTTP %d, %s", x->method, x->path, x->status, rc < 0 ? errno_name(rc) : "ok");
+	trace(REST, "%s %s: HTTP %d, %s", x->method, x->path, x->status,
+		rc < 0 ? errno_name(rc) : "ok");
 	easy_fini(&a.easy);
 	return rc;
 }

@@ -17,20 +17,26 @@
 
 struct http;
 
-/* What ends a wait before its time. NULL and -1 are not there; a flag alone is seen within 100 ms. */
+/* What ends a wait before its time: a flag, and a descriptor that becomes readable with it. NULL
+ * and -1 are not there; a flag without a descriptor is seen within 100 ms. */
 struct halt {
 	const volatile bool *flag[2];
-	int fd[2]; /* readable: end at once; never read from */
+	int fd[2]; /* never read from */
 };
-#define HALT_NONE { .fd = { -1, -1 } }
+#define HALT_NONE                                                                                  \
+	{                                                                                          \
+		.fd = { -1, -1 }                                                                   \
+	}
 
 /* Waits that long, or less: -EINTR when halted. */
 int halt_wait(const struct halt *halt, int wait_ms);
 bool halted(const struct halt *halt);
 
-typedef int http_chunk(void *arg, const char *bytes, size_t n); /* non-zero ends the exchange, and is its result */
-typedef int http_tick(void *arg);				 /* the same */
-typedef void http_warning(void *arg, const char *text);		 /* escaped text of a "Warning: 299" header */
+typedef int http_chunk(
+	void *arg, const char *bytes, size_t n); /* non-zero ends the exchange, and is its result */
+typedef int http_tick(void *arg);                /* the same */
+typedef void http_warning(
+	void *arg, const char *text); /* escaped text of a "Warning: 299" header */
 
 struct exchange {
 	/* asked; borrowed */
@@ -40,18 +46,19 @@ struct exchange {
 	size_t body_bytes;
 	bool repeatable;     /* may libcurl send it again when a kept connection turns out dead? */
 	int64_t deadline_ms; /* whole exchange */
-	int silence_ms;	     /* no byte for so long: -ETIMEDOUT; 0: only the deadline counts */
+	int silence_ms;      /* no byte for so long: -ETIMEDOUT; 0: only the deadline counts */
 	size_t answer_max;   /* -EMSGSIZE past it */
 	http_chunk *chunk;   /* takes a 2xx answer's body; NULL: gathered in answer */
+	http_tick *begun;    /* once, when a 2xx answer has begun; NULL: none */
 	http_tick *tick;     /* about once a second; NULL: none */
 	http_warning *warning;
 	void *arg, *warning_arg;
 	struct halt halt;
 
 	/* answered */
-	int status;	       /* 0: no answer came */
+	int status;             /* 0: no answer came */
 	int64_t retry_after_ms; /* -1: the server did not say */
-	struct buf answer;     /* what was not given to chunk */
+	struct buf answer;      /* what was not given to chunk */
 };
 
 int http_open(const struct kube_target *t, struct http **ret);

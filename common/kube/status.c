@@ -10,10 +10,10 @@
 /* What is known of a refusal, whatever form it came in. Strings are borrowed from json or empty. */
 struct refusal {
 	int http;
-	cJSON *json;	 /* the Status, or NULL */
+	cJSON *json; /* the Status, or NULL */
 	const char *reason, *kind;
 	struct buf text; /* the message, escaped and cut */
-	bool page;	 /* the answer was HTML: some proxy, not the API server */
+	bool page;       /* the answer was HTML: some proxy, not the API server */
 };
 
 static void drop_json(cJSON **json)
@@ -27,7 +27,8 @@ static void refusal_fini(struct refusal *r)
 	buf_fini(&r->text);
 }
 
-/* Where text may be cut at or before `cut`: neither inside a UTF-8 sequence nor inside an escape. */
+/* Where text may be cut at or before `cut`: neither inside a UTF-8 sequence nor inside an escape.
+ */
 static size_t clean_cut(const char *text, size_t cut)
 {
 	while (cut && ((unsigned char)text[cut] & 0xc0) == 0x80)
@@ -52,7 +53,8 @@ static void add_escaped(struct buf *text, const char *s, size_t n)
 	}
 	if (room < 4)
 		return;
-	buf_add(text, buf_text(&whole), clean_cut(whole.data, whole.len < room - 3 ? whole.len : room - 3));
+	buf_add(text, buf_text(&whole),
+		clean_cut(whole.data, whole.len < room - 3 ? whole.len : room - 3));
 	buf_str(text, "...");
 }
 
@@ -90,7 +92,7 @@ static void add_causes(struct buf *text, const cJSON *status, const char *messag
 	const cJSON *cause;
 	int shown = 0;
 
-	cJSON_ArrayForEach(cause, json_at(status, "details.causes")) {
+	cJSON_ArrayForEach (cause, json_at(status, "details.causes")) {
 		const char *field = json_str(cause, "field", "");
 		const char *why = json_str(cause, "message", "");
 
@@ -215,15 +217,18 @@ static const struct {
 	{ 400, NULL, -EINVAL, "the API server does not take this request as it is" },
 	{ 401, clock_skew, -EACCES, "check this machine's clock, or sign in to the cluster again" },
 	{ 401, NULL, -EACCES,
-		"the cluster does not know these credentials; sign in again or check the kubeconfig's user" },
+		"the cluster does not know these credentials; sign in again or check the "
+		"kubeconfig's user" },
 	{ 403, over_quota, -EDQUOT, "remove sandboxes, ask for less, or have the quota raised" },
 	{ 403, pod_security, -EACCES,
-		"this namespace admits only stricter Pods; change user, privileges or the namespace" },
+		"this namespace admits only stricter Pods; change user, privileges or the "
+		"namespace" },
 	{ 403, webhook, -EACCES, "a policy of this cluster refuses it; ask its administrator" },
 	{ 403, ns_terminating, -EACCES, "the namespace is going away; use another one" },
 	{ 403, no_rights, -EACCES, "ask for the role printed by \"kubectl sbx doctor --role\"" },
 	{ 403, from_a_proxy, -EACCES,
-		"something between here and the cluster refuses; check the server URL and proxy settings" },
+		"something between here and the cluster refuses; check the server URL and proxy "
+		"settings" },
 	{ 403, NULL, -EACCES, "ask for the role printed by \"kubectl sbx doctor --role\"" },
 	{ 404, no_namespace, -ENOENT, "check the namespace (-n), or have it created" },
 	{ 404, no_pod, -ENOENT, "\"kubectl sbx ls\" shows what is there" },
@@ -232,7 +237,8 @@ static const struct {
 	{ 404, NULL, -ENOENT, "check the name and the namespace (-n)" },
 	{ 405, NULL, -EOPNOTSUPP, "this server does not offer that" },
 	{ 408, NULL, -ETIMEDOUT, "try again" },
-	{ 409, exists_dying, -EEXIST, "the old one is still going away; wait, or take another name" },
+	{ 409, exists_dying, -EEXIST,
+		"the old one is still going away; wait, or take another name" },
 	{ 409, exists, -EEXIST, "take another name, or remove the old one first" },
 	{ 409, precondition, -EBUSY, "another object has this name now; look again" },
 	{ 409, NULL, -EBUSY, "it has been changed meanwhile; try again" },
@@ -242,7 +248,8 @@ static const struct {
 	{ 422, NULL, -EINVAL, "correct these fields" },
 	{ 429, NULL, -EAGAIN, "the API server is overloaded; try again in a while" },
 	{ 500, NULL, -EIO, "the API server failed; its log tells more" },
-	{ 502, NULL, -EHOSTUNREACH, "the API server cannot be reached through its proxy; try again" },
+	{ 502, NULL, -EHOSTUNREACH,
+		"the API server cannot be reached through its proxy; try again" },
 	{ 503, NULL, -EHOSTUNREACH, "the API server is not ready; try again" },
 	{ 504, NULL, -ETIMEDOUT, "the API server took too long; try again" },
 };
@@ -251,7 +258,8 @@ static void fallback(int http, int *code, const char **what_to_do)
 {
 	if (http >= 300 && http < 400) {
 		*code = -EIO;
-		*what_to_do = "the server sends elsewhere, which an API server never does; check its URL";
+		*what_to_do =
+			"the server sends elsewhere, which an API server never does; check its URL";
 		return;
 	}
 	*code = http >= 400 && http < 500 ? -EINVAL : -EIO;

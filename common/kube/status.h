@@ -16,15 +16,15 @@
 #include <stddef.h>
 
 /*
- * body: what came (JSON Status, plain text or HTML; may be empty; any bytes are safe). what: "create
- * pod web in namespace dev". err becomes: cannot <what>: <message, escaped, at most 600 bytes> (HTTP
- * 403); <what to do>. Returns the errno.
+ * body: what came (JSON Status, plain text or HTML; may be empty; any bytes are safe). what:
+ * "create pod web in namespace dev". err becomes: cannot <what>: <message, escaped, at most 600
+ * bytes> (HTTP 403); <what to do>. Returns the errno.
  */
 int status_error(int http, const char *body, size_t n, const char *what, struct err *err);
 
 /*
- * Too old a resourceVersion, said as 410 or as a Status (KUBERNETES.md 3.1): list again. body as above;
- * a watch's ERROR event has http 0 and its object as body.
+ * Too old a resourceVersion, said as 410 or as a Status (KUBERNETES.md 3.1): list again. body as
+ * above; a watch's ERROR event has http 0 and its object as body.
  */
 bool status_is_expired(int http, const char *body, size_t n);
 

@@ -17,7 +17,8 @@ struct watchline {
 	struct buf held; /* the line begun */
 };
 
-/* line is borrowed, without its newline, never blank. Non-zero stops the feeding and is passed on. */
+/* line is borrowed, without its newline, never blank. Non-zero stops the feeding and is passed on.
+ */
 typedef int watchline_fn(void *arg, const char *line, size_t n);
 
 void watchline_init(struct watchline *w, size_t max_bytes);
@@ -34,10 +35,10 @@ enum watch_kind { WATCH_ADDED, WATCH_MODIFIED, WATCH_DELETED, WATCH_BOOKMARK, WA
 
 struct watch_event {
 	enum watch_kind kind;
-	const char *type;   /* its name, static */
-	cJSON *root;	    /* owner of object */
+	const char *type;    /* its name, static */
+	cJSON *root;         /* owner of object */
 	const cJSON *object; /* borrowed from root; a JSON object always */
-	const char *rv;	    /* the object's resourceVersion, borrowed; "" when it has none */
+	const char *rv;      /* the object's resourceVersion, borrowed; "" when it has none */
 };
 
 /* -EBADMSG: not JSON, no known type, no object. ret is then untouched. */
