@@ -110,7 +110,7 @@ static int weigh(struct sandbox_wait *w, const struct trouble *t, const cJSON *p
 static int ended(const cJSON *pod, const cJSON *terminated, struct err *err)
 {
 	auto_free char *why = xprintf("its container has ended with exit code %d (%.100s)",
-		(int)json_num(terminated, "exitCode", -1),
+		json_int(terminated, "exitCode", -1),
 		json_str(terminated, "reason", "no reason given"));
 
 	return refuse(err, json_str(pod, "metadata.name", "?"), why,
@@ -133,9 +133,9 @@ static int weigh_container(const cJSON *pod, const cJSON *status, bool init, str
 		*found = true;
 		return weigh(w, t, pod, json_str(status, "state.waiting.message", ""), err);
 	}
-	if (!over || (init && json_num(over, "exitCode", 0) == 0))
+	if (!over || (init && json_int(over, "exitCode", 0) == 0))
 		return 0;
-	if (!restarts(pod) || json_num(status, "restartCount", 0) >= 1)
+	if (!restarts(pod) || json_int(status, "restartCount", 0) >= 1)
 		return ended(pod, over, err);
 	return 0;
 }

@@ -4,8 +4,6 @@
 #include "common/base/path.h"
 #include "common/kube/json.h"
 
-#include <limits.h>
-
 #define TEXT_BYTES 1024 /* of any free text; more tells a person nothing */
 #define NAME_BYTES 253  /* DNS subdomain: Pod names may hold dots */
 #define UID_BYTES  128
@@ -121,7 +119,7 @@ static char *ended_text(const cJSON *terminated)
 	const char *message = json_str(terminated, "message", "");
 	auto_free char *whole =
 		xprintf("%.200s (exit code %d)%s%.700s", json_str(terminated, "reason", "ended"),
-			(int)json_num(terminated, "exitCode", -1), *message ? ": " : "", message);
+			json_int(terminated, "exitCode", -1), *message ? ": " : "", message);
 
 	return clean_text(whole);
 }
@@ -147,11 +145,6 @@ static char *reason_of(const cJSON *pod, const cJSON *status)
 	return xstrdup("");
 }
 
-static int count_of(double n)
-{
-	return n < 0 ? 0 : n > INT_MAX ? INT_MAX : (int)n;
-}
-
 static void fill_state(const cJSON *pod, struct sandbox *s)
 {
 	const cJSON *status = find_status(pod, s->container);
@@ -162,7 +155,9 @@ static void fill_state(const cJSON *pod, struct sandbox *s)
 		     json_at(status, "state.running");
 	s->ready = condition(pod, "Ready", "True", &ready);
 	s->deleting = json_at(pod, "metadata.deletionTimestamp") != NULL;
-	s->restarts = count_of(json_num(status, "restartCount", 0));
+	s->restarts = json_int(status, "restartCount", 0);
+	if (s->restarts < 0)
+		s->restarts = 0;
 	s->container_id = clean_text(s->running ? json_str(status, "containerID", "") : "");
 	s->reason = s->running ? xstrdup("") : reason_of(pod, status);
 }

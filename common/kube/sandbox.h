@@ -7,6 +7,7 @@
 #ifndef SBX_KUBE_SANDBOX_H
 #define SBX_KUBE_SANDBOX_H
 
+#include "common/base/buf.h"
 #include "common/kube/rest.h"
 
 #define LABEL_MANAGED     "computesdk.io/managed"

@@ -124,7 +124,7 @@ static void read_refusal(struct refusal *r, int http, const char *body, size_t n
 		r->reason = json_str(r->json, "reason", "");
 		r->kind = json_str(r->json, "details.kind", "");
 		if (!r->http)
-			r->http = (int)json_num(r->json, "code", 0);
+			r->http = json_int(r->json, "code", 0);
 		add_escaped(&r->text, message, strlen(message));
 		add_causes(&r->text, r->json, message);
 	} else if (n && *body == '<') {
@@ -303,6 +303,6 @@ bool status_is_expired(int http, const char *body, size_t n)
 	if (!is_status(json))
 		return false;
 	reason = json_str(json, "reason", "");
-	return json_num(json, "code", 0) == 410 || strcmp(reason, "Expired") == 0 ||
+	return json_int(json, "code", 0) == 410 || strcmp(reason, "Expired") == 0 ||
 	       strcmp(reason, "Gone") == 0;
 }

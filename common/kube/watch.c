@@ -60,7 +60,7 @@ char *watch_path(const char *collection, const char *label_selector, const char 
 int watch_refused(const cJSON *object, const char *what, bool *ret_expired, struct err *err)
 {
 	auto_free char *text = cJSON_PrintUnformatted(object);
-	int http = (int)json_num(object, "code", 500);
+	int http = json_int(object, "code", 500);
 
 	*ret_expired = status_is_expired(0, text, strlen(text));
 	return status_error(*ret_expired ? 410 : http, text, strlen(text), what, err);
