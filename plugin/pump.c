@@ -246,8 +246,11 @@ static int turn(struct pump *p)
 	return fds[FD_SIGNALS].revents ? interrupted(p) : 0;
 }
 
-static int finish(struct pump *p, int rc, struct run_end *ret, struct err *err)
+static int finish(struct pump *p, int rc, struct pump_end *ret, struct err *err)
 {
+	scoped_lock(&p->lock);
+	ret->signal = p->signal;
+	ret->started = p->started;
 	if (rc < 0)
 		return rc;
 	if (p->end.state != RUN_LOST &&
@@ -255,17 +258,18 @@ static int finish(struct pump *p, int rc, struct run_end *ret, struct err *err)
 		return err_set(err, -EBADMSG, "the output is not complete: %llu of %llu bytes came",
 			(unsigned long long)(p->out[0].total + p->out[1].total),
 			(unsigned long long)(p->end.out + p->end.err_bytes));
-	*ret = p->end;
+	ret->run = p->end;
 	return 0;
 }
 
-int pump_run(const struct pump_spec *spec, struct run_end *ret, int *ret_signal, struct err *err)
+int pump_run(const struct pump_spec *spec, struct pump_end *ret, struct err *err)
 {
 	static const struct run_ops ops = { on_started, on_output, on_input, on_ended };
 	struct pump p = { .spec = spec, .lock = PTHREAD_MUTEX_INITIALIZER };
 	struct run_spec run = spec->run;
 	int rc;
 
+	*ret = (struct pump_end){ 0 };
 	p.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p.bell < 0)
 		return err_set(err, -errno, "cannot make an event descriptor: %m");
@@ -279,7 +283,6 @@ int pump_run(const struct pump_spec *spec, struct run_end *ret, int *ret_signal,
 	do
 		rc = turn(&p);
 	while (!rc);
-	*ret_signal = p.signal;
 	rc = finish(&p, rc, ret, err);
 	session_run_unref(p.run);
 	/* only when it is closed does nobody call back any more */

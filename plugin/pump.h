@@ -21,11 +21,17 @@ struct pump_spec {
 	int signals;      /* interrupt_fd's */
 };
 
+struct pump_end {
+	struct run_end run;
+	bool started; /* the far end has said so */
+	int signal;   /* the last of ours that came, or 0 */
+};
+
 /*
- * Runs to the end and closes the session, also on failure. 0: *ret says how it ended. -EINTR:
- * interrupted twice, or before it had started; *ret_signal is which signal. -EBADMSG: the sandbox
- * sent more, or told less, than was agreed. The rest: descriptors cannot be had.
+ * Runs to the end and closes the session, also on failure. 0: ret->run says how it ended. -EINTR:
+ * interrupted twice, or before it had started. -EBADMSG: the sandbox sent more, or told less, than
+ * was agreed. The rest: descriptors cannot be had. ret->signal and ret->started are always set.
  */
-int pump_run(const struct pump_spec *spec, struct run_end *ret, int *ret_signal, struct err *err);
+int pump_run(const struct pump_spec *spec, struct pump_end *ret, struct err *err);
 
 #endif

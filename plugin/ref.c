@@ -28,7 +28,9 @@ static bool subdomain_ok(const char *name)
 int ref_parse(const char *word, const char *ns, struct ref *ret, struct err *err)
 {
 	const char *slash = strchr(word, '/');
-	auto_free char *space = slash ? xstrndup(word, (size_t)(slash - word)) : xstrdup(ns);
+	bool kind = !strncmp(word, "pod/", 4);
+	auto_free char *space =
+		slash && !kind ? xstrndup(word, (size_t)(slash - word)) : xstrdup(ns);
 	const char *name = slash ? slash + 1 : word;
 	auto_buf shown = BUF_INIT(1024);
 

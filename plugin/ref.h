@@ -1,5 +1,6 @@
 /*
- * What a person calls a sandbox: NAME or NAMESPACE/POD.
+ * What a person calls a sandbox: NAME or NAMESPACE/POD; and pod/NAME, as -o name prints
+ * it (a namespace called "pod" takes -n).
  */
 #ifndef SBX_PLUGIN_REF_H
 #define SBX_PLUGIN_REF_H

@@ -113,16 +113,23 @@ static int find(struct kube *k, const char *word, const char *container, struct 
 }
 
 /* The exit status; a run that was lost is never a success. */
-static int ended(const struct sandbox *s, const struct run_end *end)
+static int ended(const struct sandbox *s, const struct pump_end *end)
 {
-	int status = run_end_status(end);
-	struct err err = end->err;
+	int status = run_end_status(&end->run);
+	int rc = end->run.rc;
+	struct err err = end->run.err;
 
 	if (status >= 0)
 		return status;
-	err_wrap(&err, end->rc, "the command in %s/%s was lost, it may still run there", s->ns,
-		s->name);
-	return cli_failed(&err, end->rc);
+	if (rc == -ENOEXEC)
+		err_wrap(&err, rc, "cannot run in %s/%s: its image has no shell (sh)", s->ns,
+			s->name);
+	else if (end->started)
+		err_wrap(&err, rc, "the command in %s/%s was lost, it may still run there", s->ns,
+			s->name);
+	else
+		err_wrap(&err, rc, "cannot run in %s/%s", s->ns, s->name);
+	return cli_failed(&err, rc);
 }
 
 static int failed(const struct sandbox *s, int rc, int sig, struct err *err)
@@ -148,8 +155,8 @@ static int run_in(struct kube *k, struct net *net, const struct sandbox *s, cons
 	};
 	struct pump_spec pump = { .in = 0, .out = 1, .err = 2, .signals = signals };
 	struct err err = { 0 };
-	struct run_end end;
-	int rc, sig;
+	struct pump_end end;
+	int rc;
 
 	quote_exec(&script, cli->words.command_count, cli->words.command);
 	if (buf_check(&script) < 0)
@@ -169,8 +176,8 @@ static int run_in(struct kube *k, struct net *net, const struct sandbox *s, cons
 	rc = session_open(&where, &pump.session);
 	if (rc < 0)
 		return failed(s, rc, 0, &err);
-	rc = pump_run(&pump, &end, &sig, &err);
-	return rc < 0 ? failed(s, rc, sig, &err) : ended(s, &end);
+	rc = pump_run(&pump, &end, &err);
+	return rc < 0 ? failed(s, rc, end.signal, &err) : ended(s, &end);
 }
 
 static int run(struct cli *cli, const void *settings)

@@ -168,9 +168,9 @@ static cJSON *list_of(const cJSON *items)
 
 static void print_name(const struct show *s, const cJSON *pod, FILE *to)
 {
-	if (s->namespaces)
-		fprintf(to, "%s/", json_str(pod, "metadata.namespace", ""));
-	fprintf(to, "%s\n", json_str(pod, "metadata.name", ""));
+	const char *ns = s->namespaces ? json_str(pod, "metadata.namespace", "") : "pod";
+
+	fprintf(to, "%s/%s\n", ns, json_str(pod, "metadata.name", ""));
 }
 
 /* --- */

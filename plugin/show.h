@@ -15,7 +15,7 @@ enum show_format { SHOW_TABLE, SHOW_WIDE, SHOW_NAME, SHOW_JSON, SHOW_YAML };
 
 struct show {
 	enum show_format format;
-	bool namespaces; /* -A: a column for them; names as NAMESPACE/NAME */
+	bool namespaces; /* -A: a column for them; names as NAMESPACE/NAME, else pod/NAME */
 	bool headers;    /* above the first rows only */
 	size_t widths[TABLE_COLUMNS_MAX];
 };
