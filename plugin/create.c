@@ -21,7 +21,7 @@ struct create {
 	const char *cpu, *memory, *limit_cpu, *limit_memory;
 	int64_t ttl_ms, timeout_ms;
 	const char *user, *pull_policy, *service_account, *runtime_class, *file, *output;
-	bool command, image_command, dry_run, wait;
+	bool command, dry_run, wait;
 };
 
 static const struct create defaults = { .timeout_ms = 120000, .wait = true };
@@ -55,8 +55,6 @@ static const struct opt opts[] = {
 		"what stands behind -- is the container's command,\n"
 		"for images without sh",
 		AT(command) },
-	{ "image-command", 0, OPT_BOOL, NULL,
-		"leave the image's own command, if it goes on by itself", AT(image_command) },
 	{ "timeout", 0, OPT_SPAN, "TIME", "how long it may take to be running (2m)",
 		AT(timeout_ms) },
 	{ "wait", 0, OPT_BOOL, NULL, "wait until it runs (--wait=false: do not)", AT(wait) },
@@ -90,8 +88,6 @@ static int check(struct cli *cli, const struct create *c, struct show *show)
 			"a command behind \"--\" needs --command; to run one in a "
 			"sandbox, create it and then use \"%s run\"",
 			cli->program);
-	if (c->command && c->image_command)
-		return cli_usage(cli, "--command and --image-command exclude each other");
 	if (c->timeout_ms <= 0 || c->timeout_ms > INT32_MAX)
 		return cli_usage(cli, "--timeout must be more than nothing and less than 24 days");
 	if (show_format_parse(c->output, &show->format, &err) < 0)
@@ -117,7 +113,6 @@ static struct pod_wish wish_of(const struct cli *cli, const struct create *c)
 		.pull_policy = c->pull_policy,
 		.service_account = c->service_account,
 		.runtime_class = c->runtime_class,
-		.image_command = c->image_command,
 		.command = c->command ? cli->words.command : NULL,
 		.command_count = c->command ? cli->words.command_count : 0,
 	};

@@ -213,8 +213,7 @@ static void set_command(const struct pod_wish *w, cJSON *container)
 {
 	cJSON *command;
 
-	if (w->image_command ||
-		(!w->command && (has(container, "command") || has(container, "args"))))
+	if (!w->command && (has(container, "command") || has(container, "args")))
 		return;
 	command = cJSON_CreateArray();
 	for (int i = 0; i < w->command_count; i++)

@@ -29,7 +29,6 @@ struct pod_wish {
 	int64_t now_ms;   /* since 1970 */
 	const char *user; /* UID or UID:GID */
 	const char *pull_policy, *service_account, *runtime_class;
-	bool image_command;   /* leave the image's own command */
 	char *const *command; /* the container's own; NULL: an endless sleep */
 	int command_count;
 };

@@ -13,7 +13,7 @@ struct size {
 
 struct anchor {
 	char *name;
-	cJSON *node; /* in the tree; NULL while it is being read */
+	cJSON *node; /* a copy; NULL while it is being read */
 	struct size size;
 };
 
@@ -80,17 +80,19 @@ static int anchor_begin(struct loader *l, const yaml_char_t *name)
 	return (int)l->anchor_count++;
 }
 
-static void anchor_end(struct loader *l, int at, cJSON *what)
+/* The anchor keeps a copy of its own, since merging may take the node apart. It is counted like any
+ * other. */
+static int anchor_end(struct loader *l, int at, cJSON *what)
 {
 	struct anchor *a;
 
 	if (at < 0)
-		return;
+		return 0;
 	a = &l->anchors[at];
-	a->node =
-		cJSON_Duplicate(what, true); /* of its own: merging may take the first one apart */
-	a->size.nodes = l->used.nodes - a->size.nodes;
+	a->size.nodes = l->used.nodes - a->size.nodes + 1;
 	a->size.text = l->used.text - a->size.text;
+	a->node = cJSON_Duplicate(what, true);
+	return spend(l, a->size.nodes, a->size.text);
 }
 
 static void anchors_free(struct loader *l)
@@ -115,6 +117,7 @@ static int depth_of(const cJSON *item)
 	return deepest + 1;
 }
 
+/* Its name is not said in sentences: it may be a secret that wants quotes. */
 static int alias(struct loader *l, cJSON **ret)
 {
 	const char *name = (const char *)l->event.data.alias.anchor;
@@ -126,12 +129,12 @@ static int alias(struct loader *l, cJSON **ret)
 			a = &l->anchors[i - 1];
 	}
 	if (!a)
-		return err_set(
-			l->err, -EINVAL, "line %lu: *%s names no anchor before it", line(l), name);
+		return err_set(l->err, -EINVAL, "line %lu: an alias (*) names no anchor before it",
+			line(l));
 	if (!a->node)
-		return err_set(l->err, -EINVAL, "line %lu: *%s stands inside its own anchor",
-			line(l), name);
-	rc = spend(l, a->size.nodes + 1, a->size.text);
+		return err_set(l->err, -EINVAL,
+			"line %lu: an alias (*) stands inside its own anchor", line(l));
+	rc = spend(l, a->size.nodes, a->size.text);
 	if (rc < 0)
 		return rc;
 	if (l->depth + depth_of(a->node) > YAML_DEPTH_MAX)
@@ -167,6 +170,7 @@ static int scalar_text(struct loader *l, const char **ret)
 static int scalar(struct loader *l, cJSON **ret)
 {
 	const char *text = NULL;
+	cJSON *made;
 	int at, rc = scalar_text(l, &text);
 
 	if (rc < 0)
@@ -174,12 +178,16 @@ static int scalar(struct loader *l, cJSON **ret)
 	at = anchor_begin(l, l->event.data.scalar.anchor);
 	if (at < 0 && at != -ENOENT)
 		return at;
-	*ret = tagged(text, (const char *)l->event.data.scalar.tag,
+	if (at >= 0) /* the text was counted before its anchor was met */
+		l->anchors[at].size.text -= strlen(text);
+	made = tagged(text, (const char *)l->event.data.scalar.tag,
 		l->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE);
-	anchor_end(l, at, *ret);
-	if (at >= 0)
-		l->anchors[at].size = (struct size){ 1, strlen(text) };
-	return 0;
+	rc = anchor_end(l, at, made);
+	if (rc < 0)
+		cJSON_Delete(made);
+	else
+		*ret = made;
+	return rc;
 }
 
 /* --- collections ----------------------------------------------------------- */
@@ -372,13 +380,13 @@ static int collection(struct loader *l, cJSON **ret)
 	l->depth++;
 	rc = map ? members(l, whole) : items(l, whole);
 	l->depth--;
-	if (rc < 0) {
+	if (rc == 0)
+		rc = anchor_end(l, at, whole);
+	if (rc < 0)
 		cJSON_Delete(whole);
-		return rc;
-	}
-	anchor_end(l, at, whole);
-	*ret = whole;
-	return 0;
+	else
+		*ret = whole;
+	return rc;
 }
 
 static int node(struct loader *l, cJSON **ret)

@@ -195,12 +195,11 @@ static void a_container_called_sandbox_is_found(void **state)
 	CHECK_TEXT(json_str(pod, "spec.containers[1].image", ""), "debian:12-slim");
 }
 
-static void a_command_can_be_the_images_or_ones_own(void **state)
+static void a_command_can_be_ones_own(void **state)
 {
 	char *argv[] = { (char *)"/idle", (char *)"-x" };
 	struct pod_wish w = plain();
 	auto_json own = NULL;
-	auto_json image = NULL;
 
 	w.command = argv;
 	w.command_count = 2;
@@ -208,10 +207,6 @@ static void a_command_can_be_the_images_or_ones_own(void **state)
 	CHECK_TEXT(json_str(own, "spec.containers[0].command[0]", ""), "/idle");
 	CHECK_TEXT(json_str(own, "spec.containers[0].command[1]", ""), "-x");
 	assert_int_equal(cJSON_GetArraySize(json_at(own, "spec.containers[0].command")), 2);
-	w = plain();
-	w.image_command = true;
-	image = build(&w, NULL);
-	assert_null(json_at(image, "spec.containers[0].command"));
 }
 
 static void odd_bases_are_refused(void **state)
@@ -321,7 +316,7 @@ int main(void)
 		cmocka_unit_test(defaults_never_contradict_wishes),
 		cmocka_unit_test(a_base_keeps_what_it_says),
 		cmocka_unit_test(a_container_called_sandbox_is_found),
-		cmocka_unit_test(a_command_can_be_the_images_or_ones_own),
+		cmocka_unit_test(a_command_can_be_ones_own),
 		cmocka_unit_test(odd_bases_are_refused),
 		cmocka_unit_test(senseless_bases_do_no_harm),
 		cmocka_unit_test(bad_wishes_are_refused),

@@ -102,8 +102,8 @@ static void refuses_what_is_wrong_with_its_line(void **state)
 {
 	refuse("a: 1\nb: [", -EINVAL, "line ");
 	refuse("a: 1\n\tb: 2\n", -EINVAL, "line 2");
-	refuse("a: 1\nb: *x\n", -EINVAL, "line 2: *x names no anchor");
-	refuse("a: &x\n  b: *x\n", -EINVAL, "line 2: *x stands inside its own anchor");
+	refuse("a: 1\nb: *x\n", -EINVAL, "line 2: an alias (*) names no anchor");
+	refuse("a: &x\n  b: *x\n", -EINVAL, "line 2: an alias (*) stands inside its own anchor");
 	refuse("&x [*x]", -EINVAL, "inside its own anchor");
 	refuse("a: 1\nb: \"x\\0y\"\n", -EINVAL, "line 2: text with a NUL");
 	refuse("? [a]\n: b\n", -EINVAL, "a key must be plain text");
