@@ -113,6 +113,13 @@ static int base64_value(char c)
 	return at ? (int)(at - base64_digits) : -1;
 }
 
+static void put_group(uint32_t bits, int have, struct buf *ret)
+{
+	bits <<= 6 * (4 - have);
+	for (int i = 0; i < have - 1; i++)
+		buf_char(ret, (char)(bits >> (16 - 8 * i)));
+}
+
 int base64_decode(const char *text, size_t n, struct buf *ret)
 {
 	uint32_t bits = 0;
@@ -123,27 +130,23 @@ int base64_decode(const char *text, size_t n, struct buf *ret)
 
 		if (text[i] == '\n' || text[i] == '\r')
 			continue;
-		if (text[i] == '=' && have >= 2 && have + pad < 4)
+		if (text[i] == '=') {
 			pad++;
-		else if (v < 0 || pad)
-			return -EINVAL;
-		else {
-			bits = bits << 6 | (uint32_t)v;
-			have++;
+			continue;
 		}
-		if (have + pad == 4) {
-			bits <<= 6 * pad;
-			for (int b = 0; b < 3 - pad; b++)
-				buf_char(ret, (char)(bits >> (16 - 8 * b)));
-			if (!pad)
-				have = 0;
-			else
-				have = 4 - pad;
-			bits = pad ? bits : 0;
+		if (v < 0 || pad)
+			return -EINVAL;
+		bits = bits << 6 | (uint32_t)v;
+		if (++have == 4) {
+			put_group(bits, have, ret);
+			have = 0;
+			bits = 0;
 		}
 	}
-	if (have && have + pad != 4)
+	if (have == 1 || pad != (have ? 4 - have : 0))
 		return -EINVAL;
+	if (have)
+		put_group(bits, have, ret);
 	return buf_check(ret);
 }
 

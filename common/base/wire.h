@@ -27,7 +27,7 @@ uint16_t reader_u16(struct reader *r);
 uint32_t reader_u32(struct reader *r);
 uint64_t reader_u64(struct reader *r);
 const void *reader_bytes(struct reader *r, size_t n); /* borrowed; NULL (and bad) when short */
-int reader_end(const struct reader *r);		      /* short or trailing bytes: -EBADMSG */
+int reader_end(const struct reader *r);               /* short or trailing bytes: -EBADMSG */
 
 /*
  * Whole-string numbers: digits only, no sign, no spaces.
