@@ -1,6 +1,7 @@
 #include "common/kube/json.h"
 #include "common/base/buf.h"
 
+#include <limits.h>
 #include <math.h>
 
 /* A node of cJSON takes 64 bytes and a two-byte text can make one, so bytes alone bound too little.
@@ -124,6 +125,13 @@ double json_num(const cJSON *root, const char *path, double otherwise)
 	const cJSON *at = json_at(root, path);
 
 	return cJSON_IsNumber(at) && isfinite(at->valuedouble) ? at->valuedouble : otherwise;
+}
+
+int json_int(const cJSON *root, const char *path, int otherwise)
+{
+	double n = json_num(root, path, otherwise);
+
+	return n >= INT_MAX ? INT_MAX : n <= INT_MIN ? INT_MIN : (int)n;
 }
 
 bool json_bool(const cJSON *root, const char *path, bool otherwise)
