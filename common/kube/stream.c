@@ -413,6 +413,7 @@ static void user_in(struct stream *s)
 			user_is_empty(s, asked);
 			return;
 		} else if (n == 0 || errno != EINTR) {
+			user_is_empty(s, asked);
 			send_close(s);
 		}
 	}
