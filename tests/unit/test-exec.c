@@ -122,13 +122,15 @@ static void hear_script(struct peer_conn *c)
 	peer_upgrade(c, strstr(c->request, "v5.") ? "v5.channel.k8s.io" : "v4.channel.k8s.io");
 	peer_channel(c, 1, "", 0);
 	while ((op = peer_recv_data(c, &m)) >= 0) {
-		if (op != 2) {
+		if (h->echo && op == 2 && m.data[0] == 0) {
+			peer_channel(c, 1, m.data + 1, m.len - 1);
+		} else if (h->echo) {
+			continue; /* many share it */
+		} else if (op != 2) {
 			buf_printf(&h->log, "op%d;", op);
 		} else if (m.data[0] != 0) {
 			buf_printf(&h->log, "c%d %.*s;", (uint8_t)m.data[0], (int)m.len - 1,
 				m.data[0] == 4 ? m.data + 1 : "?");
-		} else if (h->echo) {
-			peer_channel(c, 1, m.data + 1, m.len - 1);
 		} else {
 			buf_add(&h->data, m.data + 1, m.len - 1);
 		}
