@@ -31,13 +31,11 @@ static bool is_loopback(const char *host)
 	return strcasecmp(host, "localhost") == 0;
 }
 
-/* The server's path prefix: what follows host and port; "" or "/...". */
-static const char *prefix_of(const char *server)
+const char *easy_prefix(const struct kube_target *t)
 {
-	const char *at = strstr(server, "://");
-	const char *slash;
+	const char *at = strstr(t->server, "://");
+	const char *slash = strchr(at ? at + 3 : t->server, '/');
 
-	slash = strchr(at ? at + 3 : server, '/');
 	return slash ? slash : "";
 }
 
@@ -62,7 +60,7 @@ static int set_url(struct easy *e, const struct kube_target *t, const char *path
 	auto_free char *url_host = bracketed(name);
 	auto_free char *real_host = bracketed(t->host);
 	auto_free char *url = xprintf("%s://%s:%d%s%s", t->tls ? "https" : "http", url_host,
-		t->port, prefix_of(t->server), path);
+		t->port, easy_prefix(t), path);
 
 	if (curl_easy_setopt(e->curl, CURLOPT_URL, url) != CURLE_OK)
 		return -EINVAL;
@@ -155,7 +153,7 @@ static void set_transport(struct easy *e, const struct kube_target *t, int left_
 	curl_easy_setopt(e->curl, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_IDLE_S);
 	curl_easy_setopt(e->curl, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_GAP_S);
 	curl_easy_setopt(e->curl, CURLOPT_MAXAGE_CONN, (long)POOL_AGE_S);
-	curl_easy_setopt(e->curl, CURLOPT_USERAGENT, "kubectl-sbx");
+	curl_easy_setopt(e->curl, CURLOPT_USERAGENT, EASY_USER_AGENT);
 	if (!t->no_compression)
 		curl_easy_setopt(e->curl, CURLOPT_ACCEPT_ENCODING, "gzip");
 }
