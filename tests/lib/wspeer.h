@@ -3,8 +3,8 @@
  * server does on demand (mute, cut, flood, refuse). Each connection runs the
  * script on a thread of its own. Wrong behaviour of the client aborts.
  */
-#ifndef SBX_TEST_PEER_H
-#define SBX_TEST_PEER_H
+#ifndef SBX_TEST_WSPEER_H
+#define SBX_TEST_WSPEER_H
 
 #include "common/base/buf.h"
 #include "common/kube/target.h"

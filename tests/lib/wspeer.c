@@ -1,4 +1,4 @@
-#include "tests/lib/peer.h"
+#include "tests/lib/wspeer.h"
 
 #include "common/kube/upgrade.h"
 
