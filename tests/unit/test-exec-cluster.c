@@ -171,7 +171,7 @@ static void round_trips_are_quick(void **state)
 {
 	struct exec *x = must_start("cat");
 	char bytes[64] = "ping";
-	int64_t before;
+	int64_t before = 0;
 
 	for (int i = 0; i < TRIPS + 100; i++) {
 		if (i == 100)
