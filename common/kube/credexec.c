@@ -301,7 +301,9 @@ static int run_failed(const struct credexec *x, int rc, struct err *err)
 			"run it by hand to see what it waits for",
 			x->command);
 	if (rc == -EMSGSIZE)
-		return bad_answer(x, err, "printed more than 1 MiB and was stopped"), rc;
+		return err_set(err, rc,
+			"credential plugin \"%.200s\" printed more than %d MiB and was stopped",
+			x->command, CREDEXEC_OUTPUT_MAX >> 20);
 	return err_set(err, rc, "cannot run the credential plugin \"%.200s\": %s", x->command,
 		strerror(-rc));
 }

@@ -3,15 +3,10 @@
 #include "common/base/log.h"
 #include "common/remote/hello.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
-
-static int open_local(const struct session_spec *spec, int64_t deadline_ms, struct link *l,
-	int *ret_fd, struct err *err)
-{
-	(void)deadline_ms;
-	return hello_spawn(spec->local_argv, ret_fd, &l->pid, err);
-}
 
 static int open_exec(const struct session_spec *spec, const volatile bool *stop,
 	int64_t deadline_ms, struct link *l, int *ret_fd, struct err *err)
@@ -58,28 +53,68 @@ static int explain(const struct session_spec *spec, struct link *l, int rc, stru
 	return err_wrap(err, rc, "cannot start the agent in %s/%s", spec->ns, spec->pod);
 }
 
-int link_open(const struct session_spec *spec, const volatile bool *stop, int64_t deadline_ms,
+void link_stop_init(struct link_stop *stop)
+{
+	pthread_mutex_init(&stop->lock, NULL);
+	stop->stop = false;
+	stop->fd = -1;
+}
+
+void link_stop_fini(struct link_stop *stop)
+{
+	close_at(&stop->fd);
+	pthread_mutex_destroy(&stop->lock);
+}
+
+void link_stop_now(struct link_stop *stop)
+{
+	scoped_lock(&stop->lock);
+	__atomic_store_n(&stop->stop, true, __ATOMIC_RELAXED);
+	if (stop->fd >= 0)
+		shutdown(stop->fd, SHUT_RDWR);
+}
+
+/* A duplicate: remote_open takes the descriptor itself, and may close it while another thread stops
+ * us. */
+static void stoppable(struct link_stop *stop, int fd)
+{
+	scoped_lock(&stop->lock);
+	close_at(&stop->fd);
+	stop->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
+	if (fd >= 0 && stop->stop)
+		shutdown(fd, SHUT_RDWR);
+}
+
+static int greet(const struct session_spec *spec, struct link_stop *stop, int fd,
+	int64_t deadline_ms, struct link *l, struct err *err)
+{
+	int rc = hello_start(fd, deadline_ms, err);
+
+	if (rc < 0) {
+		close(fd);
+		return explain(spec, l, rc, err);
+	}
+	stoppable(stop, fd);
+	rc = remote_open(fd, deadline_ms, &l->remote, err);
+	stoppable(stop, -1);
+	return rc < 0 ? explain(spec, l, rc, err) : 0;
+}
+
+int link_open(const struct session_spec *spec, struct link_stop *stop, int64_t deadline_ms,
 	struct link **ret, struct err *err)
 {
 	struct link *l = xcalloc(1, sizeof(*l));
-	auto_close int fd = -1;
 	int64_t began = clock_now_ms();
-	int rc;
+	int rc, fd = -1;
 
-	if (spec->target && !spec->local)
-		rc = open_exec(spec, stop, deadline_ms, l, &fd, err);
+	if (spec->target)
+		rc = open_exec(spec, &stop->stop, deadline_ms, l, &fd, err);
 	else
-		rc = open_local(spec, deadline_ms, l, &fd, err);
-	if (rc == 0) {
-		rc = hello_start(fd, deadline_ms, err);
-		if (rc == 0)
-			rc = remote_open(take_fd(fd), deadline_ms, &l->remote, err);
-		if (rc < 0)
-			rc = explain(spec, l, rc, err);
-	}
-	trace(SESSION, "%s/%s: opening took %lld ms: %s", spec->ns ? spec->ns : "-",
-		spec->pod ? spec->pod : "local", (long long)(clock_now_ms() - began),
-		rc ? err_text(err, rc) : "ok");
+		rc = hello_spawn(spec->local_argv, &fd, &l->pid, err);
+	if (rc == 0)
+		rc = greet(spec, stop, fd, deadline_ms, l, err);
+	trace(SESSION, "%s/%s: opening took %lld ms: %s", spec->ns, spec->pod,
+		(long long)(clock_now_ms() - began), rc ? err_text(err, rc) : "ok");
 	if (rc < 0) {
 		link_hang_up(l, 0);
 		link_free(l);

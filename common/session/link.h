@@ -22,8 +22,19 @@ struct link {
 	struct session *session;
 };
 
-/* Blocks until deadline_ms. The sentence names the sandbox and says what to do. */
-int link_open(const struct session_spec *spec, const volatile bool *stop, int64_t deadline_ms,
+/* How another thread ends an opening early. */
+struct link_stop {
+	bool stop; /* atomic; true ends the exec's opening within 100 ms */
+	pthread_mutex_t lock;
+	int fd; /* lock; a duplicate of the descriptor whose hello is awaited, or -1 */
+};
+void link_stop_init(struct link_stop *stop);
+void link_stop_fini(struct link_stop *stop);
+void link_stop_now(struct link_stop *stop); /* any thread */
+
+/* Blocks until deadline_ms or stop (-EINTR, -EPIPE). The sentence names the sandbox and says what
+ * to do. */
+int link_open(const struct session_spec *spec, struct link_stop *stop, int64_t deadline_ms,
 	struct link **ret, struct err *err);
 
 /* bye if alive, then the network side goes. At most timeout_ms and a second. */

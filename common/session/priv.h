@@ -17,10 +17,21 @@ struct waiter {
 	void (*fail)(struct waiter *w, int rc, const struct err *err); /* err may be NULL */
 };
 
+/* One try to connect, on a thread of its own: so that those who wait meet their deadlines
+ * meanwhile. */
+struct attempt {
+	struct session *s;
+	pthread_t thread;
+	struct link *link; /* what came of it, or NULL */
+	int rc;
+	struct err err;
+	bool over; /* session->lock */
+};
+
 struct session {
 	struct session_spec spec; /* strings are those below */
 	char *ns, *pod, *container, *root;
-	volatile bool stop; /* ends a connecting early */
+	struct link_stop stop; /* ends an attempt early */
 
 	pthread_mutex_t lock; /* all below */
 	pthread_cond_t wake;
@@ -31,7 +42,8 @@ struct session {
 	struct link *garbage; /* without references, to be freed */
 	unsigned links;       /* not yet freed */
 	uint32_t epoch;
-	bool connecting, closing, closed, released;
+	bool closing, closed, released;
+	struct attempt *attempt; /* the one under way, or NULL */
 	int bye_ms;
 	int down_rc; /* the sandbox cannot serve: what every send gets */
 	int last_rc; /* why the last attempt failed, or 0 */

@@ -1,11 +1,10 @@
 /*
  * The policy: when to connect, what waits, what is repeated, what fails.
  *
- * One thread a session connects and reaps. While there is no stream, what is
- * sent waits in `queue`; the first send wakes the thread. After a failed
- * attempt everything that waits fails with its reason, and so does what comes
- * within the back-off: a dead cluster is then noticed at once instead of after a
- * deadline each time. The next send after that tries again.
+ * One thread a session keeps the deadlines, starts an attempt and reaps. While there is no stream,
+ * what is sent waits in `queue`; the first send wakes the thread. After a failed attempt everything
+ * that waits fails with its reason, and so does what comes within the back-off: a dead cluster is
+ * then noticed at once instead of after a deadline each time. The next send after that tries again.
  *
  * A lost stream is found by whoever sees it first, a completion with -EPIPE or
  * the remote's death; lose() is for both and may be called twice.
@@ -22,8 +21,8 @@
 static void copy_spec(struct session *s, const struct session_spec *from)
 {
 	s->spec = *from;
-	s->spec.ns = s->ns = xstrdup(from->ns);
-	s->spec.pod = s->pod = xstrdup(from->pod);
+	s->spec.ns = s->ns = xstrdup(from->ns ? from->ns : "-");
+	s->spec.pod = s->pod = xstrdup(from->pod ? from->pod : "local");
 	s->spec.container = s->container = xstrdup(from->container);
 	s->root = xstrdup(from->root && strcmp(from->root, "/") != 0 ? from->root : "");
 }
@@ -126,8 +125,8 @@ void session_lose(struct session *s, struct link *l, int rc)
 	s->dying = l;
 	pthread_cond_broadcast(&s->wake);
 	pthread_mutex_unlock(&s->lock);
-	log_info("%s/%s: the stream was lost (%s); reconnecting at the next use",
-		s->ns ? s->ns : "-", s->pod ? s->pod : "local", strerror(rc < 0 ? -rc : rc));
+	log_info("%s/%s: the stream was lost (%s); reconnecting at the next use", s->ns, s->pod,
+		strerror(rc < 0 ? -rc : rc));
 }
 
 static void on_death(void *arg, int rc)
@@ -181,52 +180,76 @@ static void note_failure(struct session *s, int rc, const struct err *err)
 	s->retry_at_ms = clock_now_ms() + s->backoff_ms;
 }
 
-/* session->lock held on entry and return */
-static void connect_now(struct session *s)
+static void *try_it(void *arg)
 {
-	struct err err = { "" };
-	struct link *l = NULL;
-	struct waiter *ready;
-	int rc;
+	struct attempt *a = arg;
+	struct session *s = a->s;
 
-	s->connecting = true;
-	pthread_mutex_unlock(&s->lock);
-	rc = link_open(&s->spec, &s->stop, deadline_after(CONNECT_MS), &l, &err);
-	pthread_mutex_lock(&s->lock);
-	s->connecting = false;
-	if (rc == 0) {
-		s->links++;
-		s->opened++;
-		l->session = s;
-		l->epoch = ++s->epoch;
+	a->rc = link_open(&s->spec, &s->stop, deadline_after(CONNECT_MS), &a->link, &a->err);
+	scoped_lock(&s->lock);
+	a->over = true;
+	pthread_cond_broadcast(&s->wake);
+	return NULL;
+}
+
+/* session->lock held */
+static void begin_attempt(struct session *s)
+{
+	struct attempt *a = xcalloc(1, sizeof(*a));
+
+	a->s = s;
+	s->attempt = a;
+	if (pthread_create(&a->thread, NULL, try_it, a) != 0)
+		abort(); /* out of memory by another name */
+}
+
+/* session->lock held. The link becomes the session's own, if anybody still wants it. */
+static int adopt(struct session *s, struct attempt *a)
+{
+	struct link *l = a->link;
+
+	if (a->rc < 0) {
+		note_failure(s, a->rc, &a->err);
+		return a->rc;
 	}
-	if (rc == 0 && !s->closing && !s->down_rc) {
-		s->last_rc = 0;
-		s->backoff_ms = 0;
-		s->link = l;
-		l->refs++;
-	} else if (rc == 0) {
-		rc = s->closing ? -ENOTCONN : s->down_rc;
+	s->links++;
+	s->opened++;
+	l->session = s;
+	l->epoch = ++s->epoch;
+	if (s->closing || s->down_rc) {
 		l->next = s->dying;
 		s->dying = l;
-		l = NULL;
-	} else {
-		note_failure(s, rc, &err);
+		return s->closing ? -ENOTCONN : s->down_rc;
 	}
-	ready = take_queue(s);
+	s->last_rc = 0;
+	s->backoff_ms = 0;
+	s->link = l;
+	l->refs++;
+	return 0;
+}
+
+/* session->lock held on entry and return */
+static void end_attempt(struct session *s)
+{
+	struct attempt *a = take_ptr(s->attempt);
+	int rc = adopt(s, a);
+	struct waiter *ready = take_queue(s);
+
 	pthread_mutex_unlock(&s->lock);
+	pthread_join(a->thread, NULL);
 	if (rc < 0) {
-		fail_all(ready, rc, &err);
+		fail_all(ready, rc, &a->err);
 	} else {
-		remote_on_death(l->remote, on_death, l);
+		remote_on_death(a->link->remote, on_death, a->link);
 		while (ready) {
 			struct waiter *next = ready->next;
 
-			ready->go(ready, l);
+			ready->go(ready, a->link);
 			ready = next;
 		}
-		session_unref_link(s, l);
+		session_unref_link(s, a->link);
 	}
+	free(a);
 	pthread_mutex_lock(&s->lock);
 }
 
@@ -257,6 +280,7 @@ static void expire(struct session *s)
 
 static void free_session(struct session *s)
 {
+	link_stop_fini(&s->stop);
 	pthread_cond_destroy(&s->wake);
 	pthread_mutex_destroy(&s->lock);
 	free(s->ns);
@@ -280,16 +304,18 @@ static void *work(void *arg)
 
 		clean_up(s);
 		expire(s);
-		if (s->closing && !s->closed) {
+		if (s->attempt && s->attempt->over) {
+			end_attempt(s);
+			continue;
+		}
+		if (s->closing && !s->closed && !s->attempt) {
 			s->closed = true;
 			pthread_cond_broadcast(&s->wake);
 		}
 		if (s->closed && s->links == 0 && s->released)
 			break;
-		if (s->queue && !s->link && !s->closing) {
-			connect_now(s);
-			continue;
-		}
+		if (s->queue && !s->link && !s->closing && !s->attempt)
+			begin_attempt(s);
 		until = deadline_timespec(next_deadline(s));
 		if (!s->dying && !s->garbage)
 			pthread_cond_timedwait(&s->wake, &s->lock, &until);
@@ -308,6 +334,7 @@ int session_open(const struct session_spec *spec, struct session **ret)
 
 	copy_spec(s, spec);
 	s->queue_end = &s->queue;
+	link_stop_init(&s->stop);
 	pthread_mutex_init(&s->lock, NULL);
 	clock_cond_init(&s->wake);
 	pthread_attr_init(&attr);
@@ -331,7 +358,6 @@ void session_close(struct session *s, int timeout_ms)
 		return;
 	pthread_mutex_lock(&s->lock);
 	s->closing = true;
-	__atomic_store_n(&s->stop, true, __ATOMIC_RELAXED);
 	s->bye_ms = timeout_ms;
 	left = take_queue(s);
 	if (s->link) {
@@ -340,6 +366,7 @@ void session_close(struct session *s, int timeout_ms)
 	}
 	pthread_cond_broadcast(&s->wake);
 	pthread_mutex_unlock(&s->lock);
+	link_stop_now(&s->stop);
 	fail_all(left, -ENOTCONN, NULL);
 	pthread_mutex_lock(&s->lock);
 	while (!s->closed) {
@@ -401,15 +428,15 @@ int session_lost_rc(struct session *s, struct err *err)
 	scoped_lock(&s->lock);
 	if (s->down_rc)
 		return err_set(err, s->down_rc, "%s/%s is not running any more", s->ns, s->pod);
-	return err_set(err, -EIO, "the stream to %s/%s was lost", s->ns ? s->ns : "-",
-		s->pod ? s->pod : "local");
+	return err_set(err, -EIO, "the stream to %s/%s was lost", s->ns, s->pod);
 }
 
 void session_describe(struct session *s, struct buf *ret)
 {
-	scoped_lock(&s->lock);
-	const struct remote_info *info = s->link ? remote_info(s->link->remote) : NULL;
+	const struct remote_info *info;
 
+	scoped_lock(&s->lock);
+	info = s->link ? remote_info(s->link->remote) : NULL;
 	buf_printf(ret, "\"connected\":%s,\"opened\":%u,\"lost\":%u,\"queued\":%u",
 		info ? "true" : "false", s->opened, s->lost, s->queued);
 	if (!info)

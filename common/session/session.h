@@ -28,8 +28,7 @@ struct session_spec {
 	const char *uid;  /* of the Pod; NULL: not pinned */
 	const char *root; /* put before every path; NULL: "" */
 	enum exec_protocol protocol;
-	const char *const *local_argv; /* a local far end instead, for tests; see hello_spawn */
-	bool local;                    /* with local_argv NULL: this machine's sh */
+	const char *const *local_argv; /* without target: a local far end; see hello_spawn */
 };
 
 int session_open(const struct session_spec *spec, struct session **ret);
