@@ -2,7 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/io.h"
-#include "common/base/wire.h"
+#include "common/base/base64.h"
 #include "common/kube/json.h"
 
 #include <errno.h>
