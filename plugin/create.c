@@ -8,12 +8,13 @@
 #include "plugin/pod.h"
 #include "plugin/post.h"
 #include "plugin/ready.h"
+#include "plugin/report.h"
 #include "plugin/show.h"
 #include "plugin/wish.h"
 
 #define LOCAL_CONTEXT "sbx-local"
 #define LOCAL_IMAGE   "host"
-#define EVENTS_MAX    4096
+#define SETTLE_MS     2000
 
 struct create {
 	const char *image, *runtime;
@@ -118,22 +119,6 @@ static struct pod_wish wish_of(const struct cli *cli, const struct create *c)
 	};
 }
 
-/* What the container said before it ended, and what the cluster says of it. */
-static void report(struct kube *k, const cJSON *pod)
-{
-	auto_buf text = BUF_INIT(EVENTS_MAX);
-	const char *at;
-
-	sandbox_events(k, json_str(pod, "metadata.namespace", ""),
-		json_str(pod, "metadata.uid", ""), &text);
-	for (at = buf_text(&text); *at;) {
-		size_t n = strcspn(at, "\n");
-
-		say("  event: %.*s", (int)n, at);
-		at += n + (at[n] == '\n');
-	}
-}
-
 /* Nothing may be left behind, whatever went wrong. */
 static void undo(struct kube *k, const cJSON *pod)
 {
@@ -155,6 +140,7 @@ static int wait_for(struct kube *k, const struct create *c, int64_t started_ms, 
 		.pod = *pod,
 		.started_ms = started_ms,
 		.deadline_ms = started_ms + c->timeout_ms,
+		.settle_ms = c->command || c->file ? SETTLE_MS : 0,
 		.stop = interrupt_flag(),
 		.talk = isatty(STDERR_FILENO),
 	};
@@ -173,7 +159,7 @@ static int wait_for(struct kube *k, const struct create *c, int64_t started_ms, 
 			json_str(*pod, "metadata.name", ""));
 		cli_failed(&err, rc);
 		if (rc != -EINTR && rc != -ESTALE)
-			report(k, *pod);
+			report_failure(k, *pod, err.text);
 		undo(k, *pod);
 		return EXIT_FAILED;
 	}

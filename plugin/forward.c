@@ -2,13 +2,14 @@
 
 #include "common/base/clock.h"
 #include "common/base/io.h"
+#include "common/base/base64.h"
 #include "common/kube/json.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <sys/mman.h>
 
 #define WRITE_TIMEOUT_MS 5000
+#define CA_TEXT_MAX      (32 * 1024 * 1024)
 
 static void text(struct args *a, const char *name, const char *value)
 {
@@ -77,11 +78,10 @@ static void add_cluster(cJSON *root, const struct kube_target *t)
 	if (t->no_compression)
 		cJSON_AddTrueToObject(c, "disable-compression");
 	if (t->ca_pem) {
-		size_t n = strlen(t->ca_pem);
-		auto_free unsigned char *b64 = xmalloc(4 * (n / 3 + 1) + 1);
+		auto_buf text = BUF_INIT(CA_TEXT_MAX);
 
-		EVP_EncodeBlock(b64, (const unsigned char *)t->ca_pem, (int)n);
-		cJSON_AddStringToObject(c, "certificate-authority-data", (char *)b64);
+		base64_encode(t->ca_pem, strlen(t->ca_pem), &text);
+		cJSON_AddStringToObject(c, "certificate-authority-data", buf_text(&text));
 	}
 }
 

@@ -19,6 +19,7 @@ struct waiting {
 	cJSON *last;            /* the Pod as last seen, ours */
 	bool scheduled;         /* has been told */
 	char told[64];          /* the trouble that has been told */
+	int64_t runs_since_ms;  /* monotonic; 0: it does not */
 	struct buf events;      /* what has been told of them */
 	int64_t events_next_ms; /* monotonic */
 };
@@ -47,9 +48,9 @@ static void tell_phases(struct waiting *w)
 		ready_say(w->spec->started_ms, "scheduled on node %s", buf_text(&shown));
 		w->scheduled = true;
 	}
-	if (w->wait.trouble[0] && strcmp(w->wait.trouble, w->told)) {
-		ready_say(w->spec->started_ms, "waiting: %s", w->wait.trouble);
-		memcpy(w->told, w->wait.trouble, sizeof(w->told));
+	if (w->wait.reason[0] && strcmp(w->wait.reason, w->told)) {
+		ready_say(w->spec->started_ms, "waiting: %s", w->wait.reason);
+		memcpy(w->told, w->wait.reason, sizeof(w->told));
 	}
 }
 
@@ -82,6 +83,14 @@ static bool is_ours(const struct waiting *w, const cJSON *object)
 		json_str(object, "metadata.uid", ""), json_str(w->spec->pod, "metadata.uid", "-"));
 }
 
+/* A command that is not ours may run and end at once; a kubelet tells of both a second apart. */
+static int settled(struct waiting *w)
+{
+	if (!w->runs_since_ms)
+		w->runs_since_ms = clock_now_ms();
+	return clock_now_ms() - w->runs_since_ms >= w->spec->settle_ms;
+}
+
 static int changed(void *arg, const char *type, const cJSON *object, struct err *err)
 {
 	struct waiting *w = arg;
@@ -97,7 +106,7 @@ static int changed(void *arg, const char *type, const cJSON *object, struct err 
 	tell_phases(w);
 	if (rc == 0 && !object)
 		tell_events(w);
-	return rc;
+	return rc == 1 ? settled(w) : rc;
 }
 
 /* A timeout's sentence says what was still missing. */
@@ -113,10 +122,9 @@ static int late(const struct waiting *w, struct err *err)
 	last = strrchr(buf_text(&events), '\n');
 	last = last ? last + 1 : buf_text(&events);
 	return err_set(err, -ETIMEDOUT,
-		"it was not running after %.0f s%s%s%s%s%.500s; --timeout gives it longer",
-		(double)(w->spec->deadline_ms - w->spec->started_ms) / 1000,
-		w->wait.trouble[0] ? " (" : "", w->wait.trouble, w->wait.trouble[0] ? ")" : "",
-		*last ? ": " : "", last);
+		"it was not running after %.0f s%s%.500s; --timeout gives it longer",
+		(double)(w->spec->deadline_ms - w->spec->started_ms) / 1000, *last ? ": " : "",
+		last);
 }
 
 int ready_wait(struct kube *k, const struct ready_spec *spec, cJSON **ret, struct err *err)

@@ -13,7 +13,8 @@ struct ready_spec {
 	int64_t started_ms; /* of the whole creation: what the printed times count from */
 	int64_t deadline_ms;
 	const volatile bool *stop;
-	bool talk; /* print each phase with its time on standard error */
+	int settle_ms; /* it must have been running for so long */
+	bool talk;     /* print each phase with its time on standard error */
 };
 
 /*
