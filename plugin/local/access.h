@@ -6,8 +6,13 @@
 
 #include "common/base/err.h"
 
+#include <stdbool.h>
+
 /* The port of last time, or a free one, which is kept in <home>/port. */
 int access_port(const char *home, int *ret, struct err *err);
+
+/* Whether an engine answers on the port that home names. */
+bool access_answers(const char *home);
 
 /* The token of last time, or a new one, in <home>/token (mode 0600). malloc'ed. */
 int access_token(const char *home, char **ret, struct err *err);

@@ -291,6 +291,7 @@ static cJSON *check_stream(struct call *c, struct snap *pod, bool attach, char *
 int api_stream_target(struct engine *e, struct call *c, struct snap **ret_pod, char **ret_container,
 	bool *ret_attach, struct answer *ret)
 {
+	auto_free char *path = xstrdup(c->path); /* the caller's is still to be logged */
 	auto_snap struct snap *pod = NULL;
 	cJSON *wrong = NULL;
 	struct target t;
@@ -300,7 +301,7 @@ int api_stream_target(struct engine *e, struct call *c, struct snap **ret_pod, c
 		answer_status(ret, status_make(401, NULL, "Unauthorized"));
 		return -EPERM;
 	}
-	if (target_parse(c->path, &t) < 0 || strcmp(t.resource->plural, "pods") || !t.sub ||
+	if (target_parse(path, &t) < 0 || strcmp(t.resource->plural, "pods") || !t.sub ||
 		(strcmp(t.sub, "exec") && strcmp(t.sub, "attach"))) {
 		not_there(ret);
 		return -EPERM;

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 
 #define START_MS 60000
+#define LOOK_MS  20
 #define STOP_MS  30000
 
 static struct flock whole_file(void)
@@ -223,6 +224,22 @@ static int wait_ready(int fd, int64_t deadline, struct err *err)
 		line.len ? buf_text(&line) : "the engine ended before it was ready");
 }
 
+/*
+ * Whether one serves already. A holder of the lock may be on its way up, or (killed a moment ago)
+ * on its way out: wait for the one or the other.
+ */
+static bool serves_already(const char *home, int64_t deadline)
+{
+	pid_t pid;
+
+	while (daemon_pid(home, &pid) == 0 && !deadline_passed(deadline)) {
+		if (access_answers(home))
+			return true;
+		process_wait_gone(pid, process_start_time(pid), deadline_after(LOOK_MS));
+	}
+	return false;
+}
+
 int daemon_start(const char *home, struct err *err)
 {
 	auto_free char *log_path = xprintf("%s/log", home);
@@ -234,7 +251,7 @@ int daemon_start(const char *home, struct err *err)
 	int pipe_fds[2], rc;
 	pid_t pid;
 
-	if (daemon_pid(home, &pid) == 0)
+	if (serves_already(home, deadline_after(START_MS)))
 		return 0;
 	rc = folder_make(home, geteuid() == 0 ? 0711 : 0700, err);
 	if (rc < 0)
