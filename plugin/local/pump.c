@@ -2,6 +2,7 @@
 #include "common/base/clock.h"
 #include "common/base/io.h"
 #include "common/base/log.h"
+#include "plugin/local/attach.h"
 #include "plugin/local/exec.h"
 #include "plugin/local/folder.h"
 #include "plugin/local/process.h"
@@ -110,11 +111,15 @@ static void finish_when_over(struct pump *p, struct stream *s)
 static void begin(struct pump *p, struct stream *s)
 {
 	struct err err = { "" };
-	int rc = exec_begin(p->home, s, &err);
+	int rc = s->o.attach ? attach_begin(s, &err) : exec_begin(p->home, s, &err);
 
 	if (rc < 0) {
 		s->phase = STREAM_OVER;
 		fail(p, s, err_text(&err, rc));
+		return;
+	}
+	if (s->o.attach) {
+		s->phase = STREAM_RUNNING;
 		return;
 	}
 	s->phase = STREAM_STARTING;
@@ -254,6 +259,15 @@ static void apply_resize(struct stream *s)
 		terminal_resize(s->out.fd, columns, rows);
 }
 
+/* Also when woken for other reasons: the log may hold more than there was room for before. */
+static void tend_attach(struct pump *p, struct stream *s, bool full)
+{
+	if (full || attach_read(s) == 0)
+		return;
+	s->phase = STREAM_OVER;
+	finish(p, s, status_success());
+}
+
 /* What is wanted of a stream's descriptors now; and the ends of input. */
 static void tend(struct pump *p, struct stream *s)
 {
@@ -266,14 +280,23 @@ static void tend(struct pump *p, struct stream *s)
 	pthread_mutex_unlock(&s->lock);
 	if (abandoned) {
 		drop(p, &s->in);
-		if (s->phase == STREAM_RUNNING) {
+		if (s->phase == STREAM_RUNNING && !s->o.attach) {
 			drop(p, &s->out);
 			drop(p, &s->err);
 			finish_when_over(p, s);
 		}
 	}
+	if (s->o.attach && abandoned && s->phase == STREAM_RUNNING) {
+		s->phase = STREAM_OVER;
+		finish(p, s, status_success());
+	}
 	if (s->phase != STREAM_RUNNING)
 		return;
+	if (s->o.attach) {
+		tend_attach(p, s, full);
+		if (s->phase != STREAM_RUNNING)
+			return;
+	}
 	apply_resize(s);
 	want(p, &s->out, full ? 0 : EPOLLIN);
 	want(p, &s->err, full ? 0 : EPOLLIN);
@@ -293,6 +316,14 @@ static bool is_over(const struct stream *s)
 	return s->phase == STREAM_OVER;
 }
 
+static void free_parts(struct stream *s)
+{
+	exec_free(s->exec);
+	s->exec = NULL;
+	attach_free(s->attach);
+	s->attach = NULL;
+}
+
 static void tend_all(struct pump *p)
 {
 	struct stream **at = &p->streams, *s;
@@ -304,8 +335,7 @@ static void tend_all(struct pump *p)
 			continue;
 		}
 		*at = s->next;
-		exec_free(s->exec);
-		s->exec = NULL;
+		free_parts(s);
 		pthread_mutex_lock(&p->lock);
 		p->count--;
 		pthread_mutex_unlock(&p->lock);
@@ -323,6 +353,8 @@ static void serve(struct pump *p, struct watched *w)
 		runtime_ended(p, s);
 	else if (w == &s->process)
 		process_ended(p, s);
+	else if (w == &s->out && s->o.attach)
+		return; /* tend_attach, for all */
 	else if (w == &s->out)
 		read_output(p, s, w, CHANNEL_STDOUT);
 	else if (w == &s->err)
@@ -388,8 +420,7 @@ static void let_go(struct pump *p, struct stream *s)
 
 	for (int i = 0; i < 5; i++)
 		drop(p, all[i]);
-	exec_free(s->exec);
-	s->exec = NULL;
+	free_parts(s);
 	stream_unref(s);
 }
 

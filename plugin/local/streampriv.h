@@ -38,7 +38,8 @@ struct stream {
 	bool input_dead;
 	int exit_code;
 	bool exited;
-	struct exec *exec; /* while it starts */
+	struct exec *exec;     /* while it starts */
+	struct attach *attach; /* instead of all that: only in and out are used */
 	struct stream *next;
 };
 
