@@ -397,8 +397,8 @@ static void a_stream_cut_anywhere_is_an_error(void **state)
 
 		assert_rc(stat_in(r, "/", LONG_MS), -EPIPE);
 		remote_close(r, 0);
-		pair_close(&line);
 		peer_close(&p);
+		pair_close(&line);
 	}
 }
 
@@ -424,8 +424,8 @@ static void a_flipped_byte_ends_in_time(void **state)
 		if (rc != 0 && rc != -EPIPE && rc != -EBADMSG)
 			fail_msg("byte %zu: %s", n, errno_name(rc));
 		remote_close(r, 0);
-		pair_close(&line);
 		peer_close(&p);
+		pair_close(&line);
 	}
 }
 
@@ -440,8 +440,8 @@ static void one_byte_at_a_time_is_enough(void **state)
 	for (int i = 0; i < 20; i++)
 		assert_rc(stat_in(r, "/", LONG_MS), 0);
 	remote_close(r, LONG_MS);
-	pair_close(&line);
 	peer_close(&p);
+	pair_close(&line);
 }
 
 static void garbage_instead_of_a_hello_is_refused(void **state)
@@ -469,9 +469,8 @@ static void garbage_instead_of_a_hello_is_refused(void **state)
 	peer_close(&p);
 	assert_rc(remote_open(peer_open(&p, PEER_HELLO "= 1\n", serve_nothing, NULL),
 			  deadline_after(LONG_MS), &r, &err),
-		0);
-	assert_rc(stat_in(r, "/", LONG_MS), -EBADMSG);
-	end(r, &p);
+		-EBADMSG); /* an answer to nothing */
+	peer_close(&p);
 }
 
 /* --- death -------------------------------------------------------------- */
