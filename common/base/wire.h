@@ -35,8 +35,4 @@ int reader_end(const struct reader *r);               /* short or trailing bytes
  */
 int parse_u64(const char *text, uint64_t max, uint64_t *ret);
 
-/* Standard base64 with padding; CR and LF are passed over. -EINVAL; -EMSGSIZE past ret->max. */
-int base64_decode(const char *text, size_t n, struct buf *ret);
-void base64_encode(const void *bytes, size_t n, struct buf *ret);
-
 #endif

@@ -186,9 +186,10 @@ static void *try_it(void *arg)
 	struct session *s = a->s;
 
 	a->rc = link_open(&s->spec, &s->stop, deadline_after(CONNECT_MS), &a->link, &a->err);
-	scoped_lock(&s->lock);
+	pthread_mutex_lock(&s->lock);
 	a->over = true;
 	pthread_cond_broadcast(&s->wake);
+	pthread_mutex_unlock(&s->lock);
 	return NULL;
 }
 

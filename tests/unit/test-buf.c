@@ -1,4 +1,5 @@
 #include "tests/lib/test.h"
+#include "common/base/base64.h"
 #include "common/base/wire.h"
 
 static void refuses_past_its_ceiling(void **state)
