@@ -181,6 +181,22 @@ static void a_plugin_is_asked_once_and_again_when_refused(void **state)
 	kube_target_free(t);
 }
 
+static void a_failed_renewal_is_not_repeated_with_every_request(void **state)
+{
+	struct kube_target *t = open_user(V1(""), false);
+	auto_free char *script = fix_fill("#!/bin/sh\necho x >>^^/runs\nexit 3\n");
+
+	forget_runs();
+	plugin_prints(HEAD "{\"token\":\"one\"}}");
+	expect(t, 0, "Bearer one", 1);
+	fix_write("plugin", script);
+	refuse(t, 1, -EACCES, "exit code 3");
+	refuse(t, 1, -EACCES, "does not accept");
+	expect(t, 0, "Bearer one", 1);
+	assert_int_equal(runs(), 2);
+	kube_target_free(t);
+}
+
 static void plugin_expiring_in(int seconds)
 {
 	char when[32];
@@ -520,6 +536,7 @@ int main(void)
 		cmocka_unit_test(a_token_file_is_read_again_when_refused),
 		cmocka_unit_test(certificate_files_are_read_again_when_they_change),
 		cmocka_unit_test(a_plugin_is_asked_once_and_again_when_refused),
+		cmocka_unit_test(a_failed_renewal_is_not_repeated_with_every_request),
 		cmocka_unit_test(a_plugin_is_asked_again_before_expiry),
 		cmocka_unit_test(a_plugin_may_give_a_certificate),
 		cmocka_unit_test(a_plugin_hears_what_it_should),
