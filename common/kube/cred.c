@@ -7,7 +7,7 @@
 #include "common/kube/cred.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/kube/base64.h"
+#include "common/base/base64.h"
 #include "common/kube/credexec.h"
 #include "common/kube/impersonate.h"
 #include "common/kube/kubeconfig.h"
@@ -150,7 +150,7 @@ static char *basic(const char *username, const char *password)
 	struct buf b = BUF_INIT(1 << 20);
 
 	buf_str(&b, "Basic ");
-	base64_encode(&b, pair, strlen(pair));
+	base64_encode(pair, strlen(pair), &b);
 	return buf_steal(&b);
 }
 

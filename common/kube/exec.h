@@ -14,6 +14,7 @@
 #ifndef SBX_KUBE_EXEC_H
 #define SBX_KUBE_EXEC_H
 
+#include "common/base/buf.h"
 #include "common/kube/net.h"
 #include "common/kube/target.h"
 
@@ -25,19 +26,16 @@
 struct buf;
 struct exec;
 
-enum exec_protocol {
-	EXEC_ANY,
-	EXEC_V4,
-	EXEC_V5
-}; /* ANY: v4 alone first, v5 where that is refused */
+/* ANY: v4 alone first, v5 where that is refused */
+enum exec_protocol { EXEC_ANY, EXEC_V4, EXEC_V5 };
 
 struct exec_spec {
 	const char *ns, *pod, *container;
 	const char *const *argv; /* NULL-ended */
 	bool tty;
 	enum exec_protocol protocol; /* forced by SBX_EXEC_PROTOCOL=v4|v5 when ANY */
-	const volatile bool
-		*stop; /* NULL, or: true ends exec_open within 100 ms; set it atomically */
+	/* NULL, or: true ends exec_open within 100 ms; set it atomically */
+	const volatile bool *stop;
 };
 
 /* How it ended, as the API server says. */

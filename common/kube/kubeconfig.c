@@ -1,7 +1,7 @@
 #include "common/kube/kubeconfig.h"
 #include "common/base/io.h"
 #include "common/base/path.h"
-#include "common/kube/base64.h"
+#include "common/base/base64.h"
 #include "common/kube/json.h"
 #include "common/kube/yaml.h"
 
@@ -233,7 +233,7 @@ static int add_base64(struct kubeconfig *k, const char *text, struct err *err)
 	while (n && strchr(" \t\r\n", text[n - 1]))
 		n--;
 	trimmed = xstrndup(text, n);
-	if (base64_decode(trimmed, &bytes) < 0)
+	if (base64_decode(trimmed, strlen(trimmed), &bytes) < 0)
 		return err_set(err, -EINVAL,
 			"the environment's KUBECONFIG_B64 is not base 64 text; make it with "
 			"\"base64 -w0 "

@@ -1,7 +1,7 @@
 /* Single fields of a kubeconfig's entries, with the sentences for what is wrong in them. */
 #include "common/base/io.h"
 #include "common/base/path.h"
-#include "common/kube/base64.h"
+#include "common/base/base64.h"
 #include "common/kube/json.h"
 #include "common/kube/kubeconfig.h"
 #include "common/kube/yaml.h"
@@ -72,7 +72,7 @@ int kubeconfig_data(
 
 	if (rc < 0)
 		return rc;
-	rc = text ? base64_decode(text, &bytes) : 0;
+	rc = text ? base64_decode(text, strlen(text), &bytes) : 0;
 	if (rc == -EMSGSIZE)
 		return kubeconfig_wrong(e, err, rc, "\"%s\" is larger than %d MiB", field,
 			KUBECONFIG_FILE_BYTES_MAX >> 20);

@@ -2,7 +2,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/path.h"
-#include "common/kube/base64.h"
+#include "common/base/base64.h"
 #include "common/kube/impersonate.h"
 #include "common/kube/incluster.h"
 #include "common/kube/json.h"
@@ -334,7 +334,7 @@ static void set_data(cJSON *to, const char *name, const char *text)
 
 	if (!text)
 		return;
-	base64_encode(&b, text, strlen(text));
+	base64_encode(text, strlen(text), &b);
 	json_set_str(to, name, buf_text(&b));
 }
 

@@ -1,4 +1,4 @@
-#include "common/kube/base64.h"
+#include "common/base/base64.h"
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -51,9 +51,9 @@ static int decode(const char *text, size_t n, const char *also, bool padded, str
 	return buf_check(ret);
 }
 
-int base64_decode(const char *text, struct buf *ret)
+int base64_decode(const char *text, size_t n, struct buf *ret)
 {
-	return decode(text, strlen(text), "+/", true, ret);
+	return decode(text, n, "+/", true, ret);
 }
 
 int base64url_decode(const char *text, size_t n, struct buf *ret)
@@ -61,7 +61,7 @@ int base64url_decode(const char *text, size_t n, struct buf *ret)
 	return decode(text, n, "-_", false, ret);
 }
 
-void base64_encode(struct buf *ret, const void *bytes, size_t n)
+void base64_encode(const void *bytes, size_t n, struct buf *ret)
 {
 	const unsigned char *at = bytes;
 
