@@ -58,8 +58,8 @@ struct exec_end {
  * and resource and what to ask for), -ENOENT no such Pod, -ENOTCONN the container is not running,
  * -ETIMEDOUT, -ECONNREFUSED...; -ECANCELED: stop; -E2BIG: argv is too long for a URL; -EINVAL: the
  * container is not in the Pod, or SBX_EXEC_PROTOCOL says neither v4 nor v5. Under v5 no such
- * program and no such container come later, from exec_wait. t may go after the call. After net_close
- * only exec_wait, exec_stderr and exec_close may follow.
+ * program and no such container come later, from exec_wait. t may go after the call. After
+ * net_close only exec_wait, exec_stderr and exec_close may follow.
  */
 int exec_open(struct net *net, const struct kube_target *t, const struct exec_spec *spec,
 	int64_t deadline_ms, struct exec **ret, struct err *err);
