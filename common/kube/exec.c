@@ -131,6 +131,17 @@ static int dial_best(const struct kube_target *t, struct dial_ask *ask, enum exe
 	return rc2;
 }
 
+/* status.h's advice goes by the number, which says nothing here. */
+static void cut_advice(char *text)
+{
+	char *number = NULL;
+
+	for (char *at = text; (at = strstr(at, " (HTTP ")); at++)
+		number = at;
+	if (number && (number = strchr(number, ';')))
+		*number = '\0';
+}
+
 static int dial_exec(const struct kube_target *t, const struct exec_spec *spec, int64_t deadline_ms,
 	struct dial **ret, struct err *err)
 {
@@ -155,6 +166,12 @@ static int dial_exec(const struct kube_target *t, const struct exec_spec *spec, 
 	/* Of a 404 or 403 the code is right; in a 400 or 500 only the words tell. */
 	if (rc < 0 && (refusal.http == 400 || refusal.http >= 500))
 		rc = code_of_message(local.text, rc);
+	if (rc == -ENOTCONN) {
+		cut_advice(local.text);
+		return err_set(err, rc,
+			"%s; nothing runs in the container: look at \"kubectl sbx get %s\"",
+			local.text, spec->pod);
+	}
 	return rc < 0 ? err_set(err, rc, "%s", local.text) : 0;
 }
 
