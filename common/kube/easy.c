@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #define KEEPALIVE_IDLE_S 30
 #define KEEPALIVE_GAP_S  15
@@ -140,11 +141,18 @@ static void set_tls(struct easy *e, const struct kube_target *t)
 	}
 }
 
+/* libcurl's own sockets would be inherited by credential plugins and other children. */
+static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *to)
+{
+	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
 static void set_transport(struct easy *e, const struct kube_target *t, int left_ms)
 {
 	curl_easy_setopt(e->curl, CURLOPT_ERRORBUFFER, e->message);
 	curl_easy_setopt(e->curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e->curl, CURLOPT_NOPROGRESS, 1L);
+	curl_easy_setopt(e->curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(e->curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(e->curl, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(e->curl, CURLOPT_TIMEOUT_MS, (long)left_ms);

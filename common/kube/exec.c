@@ -103,25 +103,43 @@ static int code_of_message(const char *message, int otherwise)
 	return otherwise;
 }
 
-/* v4 alone first; where it is unknown (403 without a body, or 400) v5. The first refusal is the one
- * shown. */
-static int dial_best(const struct kube_target *t, struct dial_ask *ask, enum exec_protocol protocol,
-	int64_t deadline_ms, struct dial **ret, int *ret_http, struct err *err)
+/* The answers of a server that does not know the subprotocol; a 400 can mean other things too. */
+static bool is_unknown_there(const struct dial_refusal *r)
 {
-	struct dial_refusal refusal = { 0 };
-	struct err second;
-	int rc;
+	return r->http == 400 || (r->http == 403 && r->no_body);
+}
+
+/* v4 alone first; where that is unknown v5. If neither is, the first refusal is the one to show. */
+static int dial_best(const struct kube_target *t, struct dial_ask *ask, enum exec_protocol protocol,
+	int64_t deadline_ms, struct dial **ret, struct dial_refusal *refusal, struct err *err)
+{
+	struct dial_refusal again = { 0 };
+	struct err second = { "" };
+	int rc, rc2;
 
 	ask->protocols = protocol == EXEC_V5 ? CHANNEL_V5 : CHANNEL_V4;
-	rc = dial_open(t, ask, deadline_ms, ret, &refusal, err);
-	*ret_http = refusal.http;
-	if (rc == 0 || protocol != EXEC_ANY)
-		return rc;
-	if (refusal.http != 400 && !(refusal.http == 403 && refusal.no_body))
+	rc = dial_open(t, ask, deadline_ms, ret, refusal, err);
+	if (rc == 0 || protocol != EXEC_ANY || !is_unknown_there(refusal))
 		return rc;
 	trace(EXEC, "%s is refused; trying %s", CHANNEL_V4, CHANNEL_V5);
 	ask->protocols = CHANNEL_V5;
-	return dial_open(t, ask, deadline_ms, ret, NULL, &second) < 0 ? rc : 0;
+	rc2 = dial_open(t, ask, deadline_ms, ret, &again, &second);
+	if (rc2 < 0 && is_unknown_there(&again))
+		return rc;
+	*refusal = again;
+	*err = second;
+	return rc2;
+}
+
+/* status.h's advice goes by the number, which says nothing here. */
+static void cut_advice(char *text)
+{
+	char *number = NULL;
+
+	for (char *at = text; (at = strstr(at, " (HTTP ")); at++)
+		number = at;
+	if (number && (number = strchr(number, ';')))
+		*number = '\0';
 }
 
 static int dial_exec(const struct kube_target *t, const struct exec_spec *spec, int64_t deadline_ms,
@@ -132,8 +150,8 @@ static int dial_exec(const struct kube_target *t, const struct exec_spec *spec, 
 		xprintf("run a command in pod %s of namespace %s", spec->pod, spec->ns);
 	struct dial_ask ask = { .what = what, .stop = spec->stop };
 	enum exec_protocol protocol;
+	struct dial_refusal refusal = { 0 };
 	struct err local = { "" };
-	int http = 0;
 	int rc;
 
 	rc = choose_protocol(spec->protocol, &protocol, err);
@@ -144,10 +162,16 @@ static int dial_exec(const struct kube_target *t, const struct exec_spec *spec, 
 		return err_set(err, rc, "cannot %s: the command is too long (over %d bytes)", what,
 			PATH_MAX_BYTES);
 	ask.path = buf_text(&path);
-	rc = dial_best(t, &ask, protocol, deadline_ms, ret, &http, &local);
+	rc = dial_best(t, &ask, protocol, deadline_ms, ret, &refusal, &local);
 	/* Of a 404 or 403 the code is right; in a 400 or 500 only the words tell. */
-	if (rc < 0 && (http == 400 || http >= 500))
+	if (rc < 0 && (refusal.http == 400 || refusal.http >= 500))
 		rc = code_of_message(local.text, rc);
+	if (rc == -ENOTCONN) {
+		cut_advice(local.text);
+		return err_set(err, rc,
+			"%s; nothing runs in the container: look at \"kubectl sbx get %s\"",
+			local.text, spec->pod);
+	}
 	return rc < 0 ? err_set(err, rc, "%s", local.text) : 0;
 }
 

@@ -26,19 +26,16 @@
 struct buf;
 struct exec;
 
-enum exec_protocol {
-	EXEC_ANY,
-	EXEC_V4,
-	EXEC_V5
-}; /* ANY: v4 alone first, v5 where that is refused */
+/* ANY: v4 alone first, v5 where that is refused */
+enum exec_protocol { EXEC_ANY, EXEC_V4, EXEC_V5 };
 
 struct exec_spec {
 	const char *ns, *pod, *container;
 	const char *const *argv; /* NULL-ended */
 	bool tty;
 	enum exec_protocol protocol; /* forced by SBX_EXEC_PROTOCOL=v4|v5 when ANY */
-	const volatile bool
-		*stop; /* NULL, or: true ends exec_open within 100 ms; set it atomically */
+	/* NULL, or: true ends exec_open within 100 ms; set it atomically */
+	const volatile bool *stop;
 };
 
 /* How it ended, as the API server says. */
@@ -61,14 +58,15 @@ struct exec_end {
  * and resource and what to ask for), -ENOENT no such Pod, -ENOTCONN the container is not running,
  * -ETIMEDOUT, -ECONNREFUSED...; -ECANCELED: stop; -E2BIG: argv is too long for a URL; -EINVAL: the
  * container is not in the Pod, or SBX_EXEC_PROTOCOL says neither v4 nor v5. Under v5 no such
- * program and no such container come later, from exec_wait. net must outlive the exec, t need not.
+ * program and no such container come later, from exec_wait. t may go after the call. After
+ * net_close only exec_wait, exec_stderr and exec_close may follow.
  */
 int exec_open(struct net *net, const struct kube_target *t, const struct exec_spec *spec,
 	int64_t deadline_ms, struct exec **ret, struct err *err);
 
 int exec_fd(const struct exec *x); /* borrowed; blocking */
-int exec_take_fd(
-	struct exec *x); /* now the caller's; closing it, or its write side, closes the stream */
+/* The descriptor, now the caller's; closing it, or its write side, closes the stream. */
+int exec_take_fd(struct exec *x);
 bool exec_is_v5(const struct exec *x);
 int exec_resize(struct exec *x, uint16_t cols, uint16_t rows); /* tty only, else -ENOTTY */
 int exec_eof(struct exec *x); /* closes stdin: v5 only, else -EOPNOTSUPP */

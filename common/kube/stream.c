@@ -12,6 +12,7 @@
 #include "common/kube/outbox.h"
 #include "common/kube/ws.h"
 
+#include <assert.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -254,8 +255,10 @@ static void pong(struct stream *s, const struct ws_event *e)
 		ws_encode(&s->out.next, WS_PONG, outbox_key(&s->out), &part, 1);
 }
 
+/* Who appends sees to the room first: a frame left out would be lost bytes. */
 static void flush(struct stream *s)
 {
+	assert(!s->out.next.bad);
 	if (s->dial)
 		outbox_flush(&s->out, s->dial);
 }
@@ -379,7 +382,7 @@ static void user_in(struct stream *s)
 	char chunk[CHANNEL_DATA_MAX];
 
 	for (int i = 0; s->reading && outbox_unsent(&s->out) < NET_SEND_MAX &&
-			(i < TURN_READS || to_the_end);
+			(i < TURN_READS || (to_the_end && !s->eof_sent));
 		i++) {
 		ssize_t n = recv(s->user.fd, chunk, sizeof chunk, MSG_DONTWAIT);
 
@@ -471,7 +474,7 @@ void stream_serve(struct stream *s, int epoll_fd)
 	if (s->epoll_fd < 0)
 		begin(s, epoll_fd);
 	asked = control_take_asked(&s->control);
-	if (asked.resize && s->dial && !s->close_sent)
+	if (asked.resize && s->dial && !s->close_sent && s->out.next.len <= NET_SEND_MAX)
 		channel_resize(&s->out.next, asked.cols, asked.rows, outbox_key(&s->out));
 	if (asked.close && !s->closing) {
 		s->closing = true;

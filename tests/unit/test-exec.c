@@ -8,6 +8,7 @@
 
 #include <setjmp.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -269,6 +270,22 @@ static void v5_is_not_tried_when_v4_is_wanted_or_rights_lack(void **state)
 	scene_close(&sc);
 }
 
+static void v5_forbids_script(struct peer_conn *c)
+{
+	peer_reply(c, strstr(c->request, "v5.channel")
+			      ? STATUS("403 Forbidden", "no create on pods/exec")
+			      : "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+}
+
+static void the_refusal_that_says_more_is_shown(void **state)
+{
+	struct scene sc = scene_open(v5_forbids_script, NULL, &spec);
+
+	assert_int_equal(sc.rc, -EACCES);
+	assert_non_null(strstr(sc.err.text, "no create on pods/exec"));
+	scene_close(&sc);
+}
+
 static void too_long_a_command_is_refused_here(void **state)
 {
 	auto_free char *longest = xcalloc(1, 70000);
@@ -342,6 +359,20 @@ static void a_closed_port_is_told(void **state)
 	assert_int_equal(
 		dial_open(&t, &ask, deadline_after(WAIT_MS), &d, NULL, &err), -ECONNREFUSED);
 	assert_non_null(strstr(err.text, "cannot reach http://127.0.0.1:"));
+	peer_close(p);
+}
+
+static void connections_are_not_inherited(void **state)
+{
+	struct peer *p = peer_open(status_script, (void *)(uintptr_t)SUCCESS);
+	struct dial_ask ask = { .path = "/", .protocols = "v4.channel.k8s.io", .what = "try" };
+	struct dial *d;
+	struct err err;
+
+	assert_int_equal(
+		dial_open(peer_target(p), &ask, deadline_after(WAIT_MS), &d, NULL, &err), 0);
+	assert_int_equal(fcntl(dial_fd(d), F_GETFD), FD_CLOEXEC);
+	dial_close(d);
 	peer_close(p);
 }
 
@@ -690,6 +721,7 @@ static void pong_script(struct peer_conn *c)
 				peer_send(c, 0x8a, m.data, m.len);
 		}
 	say_status(c, SUCCESS);
+	nobody_answers_script(c); /* closing with a ping unread would cost the Status */
 }
 
 static void pings_keep_an_idle_stream(void **state)
@@ -811,10 +843,12 @@ int main(void)
 		cmocka_unit_test(refusals_become_errnos_and_sentences),
 		cmocka_unit_test(v5_is_tried_where_v4_is_unknown),
 		cmocka_unit_test(v5_is_not_tried_when_v4_is_wanted_or_rights_lack),
+		cmocka_unit_test(the_refusal_that_says_more_is_shown),
 		cmocka_unit_test(too_long_a_command_is_refused_here),
 		cmocka_unit_test(opening_obeys_its_deadline),
 		cmocka_unit_test(opening_can_be_stopped),
 		cmocka_unit_test(a_closed_port_is_told),
+		cmocka_unit_test(connections_are_not_inherited),
 		cmocka_unit_test(the_end_is_what_the_status_says),
 		cmocka_unit_test(a_stream_that_just_stops_is_lost_but_delivered),
 		cmocka_unit_test(a_peer_that_breaks_the_protocol_is_left),
