@@ -36,6 +36,7 @@ import time
 import urllib.parse
 import uuid
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from faults import Faults, FaultyWriter  # noqa: E402
