@@ -17,6 +17,7 @@
 
 #define TOKEN_FILE_MS    60000
 #define EXPIRY_LEEWAY_MS 45000
+#define ASK_AGAIN_MS     60000
 #define RETRY_MS         10000
 
 /* Tells one state of a file from another. */
@@ -40,6 +41,7 @@ struct cred {
 	int64_t token_read_ms;
 	int64_t expires_wall_ms, renew_wall_ms; /* of a plugin's; 0: never */
 	unsigned asked_again; /* the last rejected generation that was renewed for */
+	int64_t ask_again_ms; /* from then on it may be once more */
 	bool renewing;
 	uint64_t renewals;
 	int last_rc;
@@ -315,9 +317,9 @@ static int renew_and_install(struct cred *c, unsigned rejected, const struct mar
 		install(c, &f, marks);
 	else
 		cred_now_fini(&f.now);
-	/* Not when it was only the deadline: the plugin was not really asked. */
-	if (rejected && rejected == c->asked_again && rc == -ETIMEDOUT)
-		c->asked_again = 0;
+	if (rc <
+		0) /* a failure is no answer, but is not to be repeated with every request either */
+		c->ask_again_ms = clock_now_ms() + (rc == -ETIMEDOUT ? 0 : RETRY_MS);
 	if (rc < 0 && old_ones_serve(c, rejected))
 		rc = 0;
 	c->last_rc = rc;
@@ -349,10 +351,9 @@ static bool wants_renewal(struct cred *c, unsigned rejected, const struct marks 
 {
 	if (!c->now.generation)
 		return true;
-	if (rejected && rejected == c->now.generation && c->asked_again != rejected &&
-		cred_renewable(c)) {
+	if (rejected && rejected == c->now.generation && cred_renewable(c) &&
+		(c->asked_again != rejected || clock_now_ms() >= c->ask_again_ms))
 		return true;
-	}
 	if (c->renew_wall_ms && clock_wall_ms() >= c->renew_wall_ms)
 		return true;
 	if (c->spec.token_file && clock_now_ms() - c->token_read_ms >= TOKEN_FILE_MS)
@@ -388,8 +389,8 @@ int cred_get(struct cred *c, unsigned rejected, int64_t deadline_ms, struct cred
 			rc = wait_for_other(c, deadline_ms, err);
 			marks = c->marks;
 		} else {
-			if (rejected == c->now.generation)
-				c->asked_again = rejected;
+			c->asked_again = rejected == c->now.generation ? rejected : c->asked_again;
+			c->ask_again_ms = clock_now_ms() + ASK_AGAIN_MS;
 			rc = renew_and_install(c, rejected, &marks, deadline_ms, err);
 			if (rc == 0)
 				break;

@@ -45,8 +45,8 @@ struct cred_now {
 
 /*
  * rejected: the generation that the server answered 401 to, or 0. A plugin or token file is then
- * asked again, once per generation; -EACCES when nothing new comes of it, and for static
- * credentials. Files are looked at each time (a token file at most once a minute) and read again
+ * asked again, at most once a minute for the same generation; -EACCES when nothing new comes of it,
+ * and for static credentials. Files are looked at each time (a token file at most once a minute) and read again
  * when they changed; a plugin is asked again 45 s before its credentials expire. Other failures:
  * credexec.h. Blocks while a plugin runs, until deadline_ms (-ETIMEDOUT).
  */

@@ -7,6 +7,8 @@
 
 #include <pwd.h>
 
+#define ENTRIES_MAX 10000 /* each new name is compared with all */
+
 static const struct {
 	const char *list, *one;
 } kinds[] = {
@@ -99,6 +101,9 @@ static int add_entry(struct kubeconfig *k, const struct source *s, enum kubeconf
 			name);
 	if (known)
 		return 0;
+	if (k->count == ENTRIES_MAX)
+		return err_set(err, -EMSGSIZE, "%s: more than %d clusters, users and contexts",
+			s->file, ENTRIES_MAX);
 	k->entries = xrealloc(k->entries, (k->count + 1) * sizeof(*k->entries));
 	k->entries[k->count++] =
 		(struct kubeconfig_entry){ kind, xstrdup(name), body, s->file, s->dir };
