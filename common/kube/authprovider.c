@@ -1,5 +1,5 @@
 #include "common/base/clock.h"
-#include "common/kube/base64.h"
+#include "common/base/base64.h"
 #include "common/kube/json.h"
 #include "common/kube/kubeuser.h"
 

@@ -7,7 +7,7 @@
 #include "common/kube/cred.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/kube/base64.h"
+#include "common/base/base64.h"
 #include "common/kube/credexec.h"
 #include "common/kube/impersonate.h"
 #include "common/kube/kubeconfig.h"

@@ -14,6 +14,7 @@
 #ifndef SBX_KUBE_EXEC_H
 #define SBX_KUBE_EXEC_H
 
+#include "common/base/buf.h"
 #include "common/kube/net.h"
 #include "common/kube/target.h"
 

@@ -1,7 +1,7 @@
 #include "common/kube/kubeconfig.h"
 #include "common/base/io.h"
 #include "common/base/path.h"
-#include "common/kube/base64.h"
+#include "common/base/base64.h"
 #include "common/kube/json.h"
 #include "common/kube/yaml.h"
 

@@ -1,7 +1,7 @@
 /* Single fields of a kubeconfig's entries, with the sentences for what is wrong in them. */
 #include "common/base/io.h"
 #include "common/base/path.h"
-#include "common/kube/base64.h"
+#include "common/base/base64.h"
 #include "common/kube/json.h"
 #include "common/kube/kubeconfig.h"
 #include "common/kube/yaml.h"

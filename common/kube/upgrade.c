@@ -1,5 +1,6 @@
 #include "common/kube/upgrade.h"
 
+#include "common/base/base64.h"
 #include "common/base/wire.h"
 
 #include <openssl/evp.h>

@@ -1,25 +1,46 @@
-/*
- * Stands in for libFuzzer where the compiler has none: gives every file of
- * the named folders to the fuzzer's function, once.
- */
+/* Replays a corpus through a fuzzer without libFuzzer: each argument is a file or a folder of
+ * files. */
 #include "common/base/io.h"
-#include "common/base/path.h"
 
 #include <dirent.h>
+#include <sys/stat.h>
 
-#define FILE_BYTES_MAX (16 * 1024 * 1024)
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static int replay(const char *dir, const char *name)
+static int replay(const char *path)
 {
-	auto_buf path = BUF_INIT(4096);
-	auto_buf bytes = BUF_INIT(FILE_BYTES_MAX);
+	auto_buf b = BUF_INIT(64 * 1024 * 1024);
+	uint8_t *exact;
+	int rc = io_read_file(path, &b);
 
-	path_join(&path, dir, name);
-	if (io_read_file(buf_text(&path), &bytes) < 0)
+	if (rc < 0) {
+		fprintf(stderr, "%s: %s\n", path, strerror(-rc));
 		return 1;
-	return LLVMFuzzerTestOneInput((const uint8_t *)buf_text(&bytes), bytes.len);
+	}
+	exact = xmalloc(b.len); /* of its own size, so that a sanitizer sees one byte past it */
+	if (b.len)
+		memcpy(exact, b.data, b.len);
+	LLVMFuzzerTestOneInput(exact, b.len);
+	free(exact);
+	return 0;
+}
+
+static int replay_folder(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+	int bad = 0;
+
+	if (!d)
+		return 1;
+	while ((e = readdir(d))) {
+		auto_free char *file = xprintf("%s/%s", path, e->d_name);
+
+		if (e->d_name[0] != '.')
+			bad |= replay(file);
+	}
+	closedir(d);
+	return bad;
 }
 
 int main(int argc, char **argv)
@@ -27,14 +48,12 @@ int main(int argc, char **argv)
 	int bad = 0;
 
 	for (int i = 1; i < argc; i++) {
-		struct dirent *e;
-		DIR *d = opendir(argv[i]);
+		struct stat st;
 
-		while (d && (e = readdir(d)))
-			bad |= e->d_name[0] == '.' ? 0 : replay(argv[i], e->d_name);
-		bad |= !d;
-		if (d)
-			closedir(d);
+		if (stat(argv[i], &st) < 0)
+			bad = 1;
+		else
+			bad |= S_ISDIR(st.st_mode) ? replay_folder(argv[i]) : replay(argv[i]);
 	}
 	return bad;
 }

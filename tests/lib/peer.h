@@ -1,37 +1,47 @@
 /*
- * A scripted WebSocket server on loopback, without TLS: does what no real
- * server does on demand (mute, cut, flood, refuse). Each connection runs the
- * script on a thread of its own. Wrong behaviour of the client aborts.
+ * A far end in a thread, for tests: it says what the test tells it to.
+ *
+ * serve() is called for each request line, on the peer's thread.
  */
-#ifndef SBX_TEST_PEER_H
-#define SBX_TEST_PEER_H
+#ifndef SBX_TESTS_PEER_H
+#define SBX_TESTS_PEER_H
 
 #include "common/base/buf.h"
-#include "common/kube/target.h"
 
-struct peer;
+#include <pthread.h>
 
-struct peer_conn {
-	int fd;
-	char request[16 * 1024]; /* the head */
-	void *arg;               /* the script's */
+#define PEER_OPS                                                                                   \
+	"stat,list,readlink,open,fstat,read,write,fsync,close,ftruncate,truncate,mkdir,mknod,"     \
+	"symlink,link,rename,unlink,rmdir,chmod,chown,utimens,statfs,env,run"
+#define PEER_HELLO                                                                                 \
+	"hello sbx 1 sh max=65536 body=raw calls=16 ops=" PEER_OPS " uid=0 gid=0 cwd=/ why=-\n"
+
+/* A request as a test likes it: words split at spaces. */
+struct peer_line {
+	char *text; /* the whole line */
+	const char *tag, *op;
+	const char *args[8]; /* NULL behind the last */
 };
 
-typedef void peer_script(struct peer_conn *c);
+struct peer {
+	int fd; /* its own end */
+	pthread_t thread;
+	void (*serve)(struct peer *p, const struct peer_line *line);
+	void *arg;
+	struct buf in; /* read, not yet served */
+};
 
-struct peer *peer_open(peer_script *script, void *arg);
-void peer_close(struct peer *p);                 /* waits for all scripts to return */
-struct kube_target *peer_target(struct peer *p); /* borrowed */
+/* Starts it with its hello. Returns the other end. */
+int peer_open(struct peer *p, const char *hello,
+	void (*serve)(struct peer *p, const struct peer_line *line), void *arg);
 
-void peer_reply(struct peer_conn *c, const char *text);       /* instead of the upgrade */
-void peer_upgrade(struct peer_conn *c, const char *protocol); /* 101 */
-bool peer_send(struct peer_conn *c, unsigned first, const void *bytes,
-	size_t n); /* false: client has gone */
-bool peer_channel(struct peer_conn *c, int channel, const void *bytes, size_t n);
+/* For serve(). */
+void peer_say(struct peer *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void peer_send(struct peer *p, const void *bytes, size_t n);
+void peer_body(struct peer *p, size_t n, struct buf *ret); /* the n raw bytes behind the line */
+void peer_hang_up(struct peer *p);
 
-/* One frame of the client's: its operation, payload in ret; -1 at the end. Asserts masked, whole,
- * <= 32 KiB + 1. */
-int peer_recv(struct peer_conn *c, struct buf *ret);
-int peer_recv_data(struct peer_conn *c, struct buf *ret); /* passes over pings and empty messages */
+/* Waits for the thread's end: it ends with its input. The other end has to be closed by then. */
+void peer_close(struct peer *p);
 
 #endif

@@ -4,7 +4,7 @@
 #include "common/kube/dial.h"
 #include "common/kube/exec.h"
 #include "common/kube/stream.h"
-#include "tests/lib/peer.h"
+#include "tests/lib/wspeer.h"
 
 #include <setjmp.h>
 #include <cmocka.h>
