@@ -399,6 +399,14 @@ static int explain(struct http *h, struct attempt *a, int rc, CURLcode code, str
 	return easy_failed(&a->easy, h->target, code, err);
 }
 
+static const char *version_of(CURL *curl)
+{
+	long version = 0;
+
+	curl_easy_getinfo(curl, CURLINFO_HTTP_VERSION, &version);
+	return version == CURL_HTTP_VERSION_2_0 ? "HTTP/2" : "HTTP/1";
+}
+
 static int attempt(struct http *h, struct exchange *x, unsigned *generation, struct err *err)
 {
 	struct attempt a = { .x = x };
@@ -424,8 +432,8 @@ static int attempt(struct http *h, struct exchange *x, unsigned *generation, str
 	slot_give(h, s);
 	x->status = status_of(a.easy.curl);
 	rc = explain(h, &a, rc, code, err);
-	trace(REST, "%s %s: HTTP %d, %s", x->method, x->path, x->status,
-		rc < 0 ? errno_name(rc) : "ok");
+	trace(REST, "%s %s: %s, status %d, %s", x->method, x->path, version_of(a.easy.curl),
+		x->status, rc < 0 ? errno_name(rc) : "ok");
 	easy_fini(&a.easy);
 	return rc;
 }

@@ -17,26 +17,24 @@
 
 struct http;
 
-/* What ends a wait before its time: a flag, and a descriptor that becomes readable with it. NULL
- * and -1 are not there; a flag without a descriptor is seen within 100 ms. */
+/*
+ * What ends a wait before its time: a flag, and a descriptor that becomes readable with it. NULL
+ * and -1 are not there; a flag without a descriptor is seen within 100 ms.
+ */
 struct halt {
 	const volatile bool *flag[2];
 	int fd[2]; /* never read from */
 };
-#define HALT_NONE                                                                                  \
-	{                                                                                          \
-		.fd = { -1, -1 }                                                                   \
-	}
 
 /* Waits that long, or less: -EINTR when halted. */
 int halt_wait(const struct halt *halt, int wait_ms);
 bool halted(const struct halt *halt);
 
-typedef int http_chunk(
-	void *arg, const char *bytes, size_t n); /* non-zero ends the exchange, and is its result */
-typedef int http_tick(void *arg);                /* the same */
-typedef void http_warning(
-	void *arg, const char *text); /* escaped text of a "Warning: 299" header */
+/* Not 0: ends the exchange, and is its result. */
+typedef int http_chunk(void *arg, const char *bytes, size_t n);
+typedef int http_tick(void *arg);
+/* The escaped text of a "Warning: 299" header. */
+typedef void http_warning(void *arg, const char *text);
 
 struct exchange {
 	/* asked; borrowed */

@@ -23,8 +23,7 @@ struct halt kube_halt(const struct kube *k, const volatile bool *stop);
 int rest_call_halt(struct kube *k, const struct rest_request *rq, const struct halt *halt,
 	cJSON **ret, int *ret_http, struct err *err);
 
-/* One GET whose 2xx body goes to chunk. A refusal becomes errno and sentence. *ret_retry_ms:
- * Retry-After or -1. */
+/* One GET whose 2xx body goes to chunk. A refusal becomes errno and sentence. */
 struct rest_follow {
 	const char *path, *accept, *what;
 	http_chunk *chunk;
@@ -35,18 +34,19 @@ struct rest_follow {
 	int silence_ms;
 	struct halt halt;
 	int http;               /* out */
-	int64_t retry_after_ms; /* out; -1 */
+	int64_t retry_after_ms; /* out; -1: the server did not say */
 	bool expired;           /* out: 410, list again */
 };
 int rest_follow(struct kube *k, struct rest_follow *f, struct err *err);
 
-/* Path of a watch, or of a list (rv NULL). Selectors may be NULL; rv "": from the present state.
- * malloc'ed. */
+/*
+ * Path of a watch, or of a list (rv NULL). Selectors may be NULL; rv "": from the present state.
+ * malloc'ed.
+ */
 char *watch_path(const char *collection, const char *label_selector, const char *field_selector,
 	const char *rv, int timeout_s);
 
-/* What an ERROR event's object says: -ESTALE and *ret_expired, or status.h's errno; sentence in
- * err. */
+/* What an ERROR event's object says: -ESTALE and *ret_expired, or status.h's errno and sentence. */
 int watch_refused(const cJSON *object, const char *what, bool *ret_expired, struct err *err);
 
 #define WATCH_SILENCE_MS 300000 /* bookmarks come about every minute; longer is a dead line */

@@ -34,8 +34,7 @@ const struct kube_target *kube_target(const struct kube *k);
 void kube_interrupt(struct kube *k);
 void kube_resume(struct kube *k);
 
-/* fn gets the text (escaped) of each "Warning: 299" header, on the thread of the call. Set before
- * calls. */
+/* fn gets the text (escaped) of each "Warning: 299", on the call's thread. Set before calls. */
 typedef void kube_warning(void *arg, const char *text);
 void kube_on_warning(struct kube *k, kube_warning *fn, void *arg);
 
@@ -45,9 +44,8 @@ struct rest_request {
 	const char *content_type; /* NULL: application/json */
 	const char *accept;       /* NULL: application/json */
 	const cJSON *body;        /* or NULL; borrowed */
-	const char
-		*what; /* "list pods in namespace dev": for the sentence; "cannot " is put before */
-	int timeout_ms; /* 0: --request-timeout, else 30 s; retries included */
+	const char *what; /* "list pods in namespace dev"; the sentence puts "cannot " before */
+	int timeout_ms;   /* 0: --request-timeout, else 30 s; retries included */
 };
 
 /*
@@ -64,13 +62,14 @@ int rest_call(
  * or nothing came for rq->timeout_ms (-ETIMEDOUT; 0: 4 hours, the server's own limit). Not
  * repeated.
  */
-typedef int rest_chunk(
-	void *arg, const char *bytes, size_t n); /* non-zero stops, and is the result */
+typedef int rest_chunk(void *arg, const char *bytes, size_t n); /* not 0: stops, is the result */
 int rest_stream(struct kube *k, const struct rest_request *rq, rest_chunk *chunk, void *arg,
 	const volatile bool *stop, struct err *err);
 
-/* printf for paths, of %s, %d and %%: strings are percent-encoded as one segment or query value.
- * malloc'ed. */
+/*
+ * printf for paths, of %s, %d and %%: strings are percent-encoded as one segment or query value.
+ * malloc'ed.
+ */
 char *rest_path(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* --- watch ---------------------------------------------------------------

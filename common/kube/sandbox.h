@@ -29,8 +29,7 @@ enum sandbox_phase {
 struct sandbox {
 	char *ns, *name, *uid;
 	char *container;    /* default-container annotation, else "sandbox", else the first */
-	char *container_id; /* of the running one, or ""; with restarts: which incarnation this is
-			     */
+	char *container_id; /* of the running one, or ""; tells its incarnations apart */
 	int restarts;
 	enum sandbox_phase phase;
 	bool running;                      /* that container runs: exec is possible */

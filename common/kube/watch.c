@@ -51,10 +51,11 @@ char *watch_path(const char *collection, const char *label_selector, const char 
 		rest_path("&fieldSelector=%s", field_selector ? field_selector : "");
 	auto_free char *from = rest_path("&resourceVersion=%s", rv ? rv : "");
 	auto_free char *watch =
-		rest_path("watch=true&allowWatchBookmarks=true&timeoutSeconds=%d", timeout_s);
+		rest_path("&watch=true&allowWatchBookmarks=true&timeoutSeconds=%d", timeout_s);
+	auto_free char *query = xprintf("%s%s%s%s", rv ? watch : "", label_selector ? label : "",
+		field_selector ? field : "", rv && *rv ? from : "");
 
-	return xprintf("%s?%s%s%s%s", collection, rv ? watch : "limit=0",
-		label_selector ? label : "", field_selector ? field : "", rv && *rv ? from : "");
+	return xprintf("%s%s%s", collection, *query ? "?" : "", *query ? query + 1 : "");
 }
 
 int watch_refused(const cJSON *object, const char *what, bool *ret_expired, struct err *err)

@@ -27,6 +27,7 @@ import http.server
 import json
 import os
 import re
+import signal
 import ssl
 import subprocess
 import sys
@@ -36,6 +37,7 @@ import time
 import urllib.parse
 import uuid
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from faults import Faults, FaultyWriter  # noqa: E402
@@ -444,6 +446,7 @@ def main():
     parser.add_argument("--san", default="DNS:localhost,IP:127.0.0.1", help="names in the certificate")
     parser.add_argument("--bookmark-s", type=float, default=60)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # through the clean-up of the folder
 
     with tempfile.TemporaryDirectory(prefix="fake-apiserver-") as folder:
         options.scratch = options.scratch or folder

@@ -150,6 +150,7 @@ static void what_cannot_run_says_why(void **state)
 		const char *image, *script, *words;
 	} all[] = { { "nowhere.invalid/none:1", "true", "ErrImagePull" },
 		{ NULL, "exit 3", "exit code 3" }, { "UPPER CASE", "true", "InvalidImageName" } };
+	auto_buf events = BUF_INIT(65536);
 	struct at *at = *state;
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
@@ -162,6 +163,9 @@ static void what_cannot_run_says_why(void **state)
 		assert_int_equal(await(at, pod, false, &err), -ENOTCONN);
 		print_message("# %s\n", err.text);
 		assert_non_null(strstr(err.text, all[i].words));
+		buf_reset(&events);
+		sandbox_events(at->k, at->ns, json_str(pod, "metadata.uid", ""), &events);
+		assert_non_null(strstr(buf_text(&events), "Normal Scheduled: "));
 		sandbox_delete(at->k, at->ns, at->name, json_str(pod, "metadata.uid", ""), 0, &err);
 		await(at, pod, true, &err);
 		cJSON_Delete(pod);
