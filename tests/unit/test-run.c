@@ -158,7 +158,6 @@ static void lost_with(const char *text, int rc, bool dead)
 	struct seen s;
 
 	start(&s, r, SPEC(text));
-	s.returns_credit = false;
 	sem_wait(&s.ended);
 	if (s.end.state != RUN_LOST || s.end.rc != rc)
 		fail_msg("'%s' gave %d, %s", text, s.end.state, errno_name(s.end.rc));
