@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 /*
@@ -45,7 +44,6 @@ static void become(const char *const *argv, int fd, int err_fd, int tell_fd)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
 	if (dup2(fd, 0) >= 0 && dup2(fd, 1) >= 0 && (err_fd < 0 || dup2(err_fd, 2) >= 0))
 		execvp(argv[0], (char *const *)argv);

@@ -25,7 +25,7 @@ int hello_start(int fd, int64_t deadline_ms, struct err *err);
 /*
  * For tests and debugging without a cluster: runs the loader as a local process (argv, or
  * hello_argv() when NULL) and gives a descriptor to speak on. The child is a process group of its
- * own and gets SIGKILL when the calling thread ends. Its standard error is ours when
+ * own and ends when the descriptor is closed. Its standard error is ours when
  * SBX_TRACE=frame, else nowhere. execvp(3)'s errno. Waiting for ret_pid is the caller's.
  */
 int hello_spawn(const char *const *argv, int *ret_fd, int *ret_pid, struct err *err);

@@ -430,6 +430,13 @@ void remote_close(struct remote *r, int timeout_ms)
 	remote_free(r);
 }
 
+void remote_bye(struct remote *r, int timeout_ms)
+{
+	if (timeout_ms > 0)
+		say_bye(r, timeout_ms);
+	remote_kill(r);
+}
+
 void remote_kill(struct remote *r)
 {
 	mux_kill(r->mux, -EPIPE);

@@ -122,6 +122,11 @@ void remote_close(struct remote *r, int timeout_ms);
 /* Any thread. Wakes everybody with -EPIPE; the struct stays until remote_close. */
 void remote_kill(struct remote *r);
 
+/*
+ * The polite half of remote_close: bye and its acknowledgement (at most timeout_ms; 0 says none), then
+ * remote_kill. Not from a completion. The struct stays until remote_close.
+ */
+void remote_bye(struct remote *r, int timeout_ms);
 /* How long the peer may be silent: PROTO_PING_MS and PROTO_SILENCE_MS, unless told otherwise. */
 void remote_heartbeat(struct remote *r, int ping_ms, int silence_ms);
 

@@ -1,36 +1,59 @@
-/*
- * Stands in for libFuzzer where it is absent: each file named goes through
- * the fuzzer once, whole and cut at each length to 256 bytes.
- */
+/* Replays a corpus through a fuzzer without libFuzzer: each argument is a file or a folder of
+ * files. */
 #include "common/base/io.h"
 
-#include <stdint.h>
+#include <dirent.h>
+#include <sys/stat.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-/* From a copy of its own size, so that a sanitizer sees a read behind the end. */
-static void feed(const char *bytes, size_t n)
+static int replay(const char *path)
 {
-	auto_free uint8_t *copy = xmalloc(n);
+	auto_buf b = BUF_INIT(64 * 1024 * 1024);
+	uint8_t *exact;
+	int rc = io_read_file(path, &b);
 
-	if (n)
-		memcpy(copy, bytes, n);
-	LLVMFuzzerTestOneInput(copy, n);
+	if (rc < 0) {
+		fprintf(stderr, "%s: %s\n", path, strerror(-rc));
+		return 1;
+	}
+	exact = xmalloc(b.len); /* of its own size, so that a sanitizer sees one byte past it */
+	if (b.len)
+		memcpy(exact, b.data, b.len);
+	LLVMFuzzerTestOneInput(exact, b.len);
+	free(exact);
+	return 0;
+}
+
+static int replay_folder(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+	int bad = 0;
+
+	if (!d)
+		return 1;
+	while ((e = readdir(d))) {
+		auto_free char *file = xprintf("%s/%s", path, e->d_name);
+
+		if (e->d_name[0] != '.')
+			bad |= replay(file);
+	}
+	closedir(d);
+	return bad;
 }
 
 int main(int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++) {
-		auto_buf b = BUF_INIT(1 << 24);
-		int rc = io_read_file(argv[i], &b);
+	int bad = 0;
 
-		if (rc < 0) {
-			fprintf(stderr, "%s: %s\n", argv[i], strerror(-rc));
-			return 1;
-		}
-		for (size_t n = 0; n <= b.len && n <= 256; n++)
-			feed(buf_text(&b), n);
-		feed(buf_text(&b), b.len);
+	for (int i = 1; i < argc; i++) {
+		struct stat st;
+
+		if (stat(argv[i], &st) < 0)
+			bad = 1;
+		else
+			bad |= S_ISDIR(st.st_mode) ? replay_folder(argv[i]) : replay(argv[i]);
 	}
-	return 0;
+	return bad;
 }
