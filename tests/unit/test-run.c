@@ -1,4 +1,4 @@
-#include "tests/lib/check.h"
+#include "tests/lib/test.h"
 #include "tests/lib/peer.h"
 
 #include "common/base/clock.h"
@@ -141,8 +141,8 @@ static void outputs_and_end_arrive(void **state)
 	assert_int_equal(s.end.state, RUN_SIGNALED);
 	assert_int_equal(run_end_status(&s.end), 137);
 	sem_post(&s.ended);
-	assert_rc(run_kill(s.run, "TERM"), -ESRCH);
-	assert_rc(run_input(s.run, "x", 1), -EPIPE);
+	CHECK_RC(run_kill(s.run, "TERM"), -ESRCH);
+	CHECK_RC(run_input(s.run, "x", 1), -EPIPE);
 	finish(&s);
 	remote_close(r, 0);
 	peer_close(&p);
@@ -167,7 +167,7 @@ static void lost_with(const char *text, int rc, bool dead)
 
 		remote_call(r, &(struct remote_request){ .op = OP_PING }, deadline_after(LONG_MS),
 			&reply);
-		assert_rc(reply.rc, rc);
+		CHECK_RC(reply.rc, rc);
 	}
 	sem_post(&s.ended);
 	finish(&s);
@@ -223,22 +223,22 @@ static void input_keeps_to_its_credit(void **state)
 	sem_wait(&s.credit);
 	sem_wait(&s.credit);
 	assert_int_equal(s.input_bytes, 7);
-	assert_rc(run_input(s.run, "12345678", 8), -ENOBUFS);
-	assert_rc(run_input(s.run, "1234\n", 5), 0);
-	assert_rc(run_input(s.run, "67", 2), 0);
-	assert_rc(run_input(s.run, "8", 1), -ENOBUFS);
-	assert_rc(run_eof(s.run), 0);
-	assert_rc(run_eof(s.run), 0);
-	assert_rc(run_input(s.run, "", 0), -EPIPE);
-	assert_rc(run_kill(s.run, "TERM"), 0);
-	assert_rc(run_kill(s.run, "TERM; rm"), -EINVAL);
-	assert_rc(run_kill(s.run, ""), -EINVAL);
+	CHECK_RC(run_input(s.run, "12345678", 8), -ENOBUFS);
+	CHECK_RC(run_input(s.run, "1234\n", 5), 0);
+	CHECK_RC(run_input(s.run, "67", 2), 0);
+	CHECK_RC(run_input(s.run, "8", 1), -ENOBUFS);
+	CHECK_RC(run_eof(s.run), 0);
+	CHECK_RC(run_eof(s.run), 0);
+	CHECK_RC(run_input(s.run, "", 0), -EPIPE);
+	CHECK_RC(run_kill(s.run, "TERM"), 0);
+	CHECK_RC(run_kill(s.run, "TERM; rm"), -EINVAL);
+	CHECK_RC(run_kill(s.run, ""), -EINVAL);
 	remote_close(r, 50); /* bye is not answered */
-	assert_rc(run_kill(s.run, "TERM"), -ESRCH);
-	assert_rc(run_more(s.run, 1, 5), 0);
+	CHECK_RC(run_kill(s.run, "TERM"), -ESRCH);
+	CHECK_RC(run_more(s.run, 1, 5), 0);
 	finish(&s);
 	assert_int_equal(s.end.state, RUN_LOST);
-	assert_rc(s.end.rc, -EPIPE);
+	CHECK_RC(s.end.rc, -EPIPE);
 	peer_close(&p);
 	assert_non_null(
 		strstr(notes.data, "\n0 in 1 5\n1234\n0 in 1 2\n670 eof 1\n0 kill 1 TERM\n"));
@@ -269,10 +269,10 @@ static void what_is_said_before_the_start_is_kept(void **state)
 	struct seen s;
 
 	start(&s, r, SPEC("x", .wants_stdin = true));
-	assert_rc(run_eof(s.run), 0);
-	assert_rc(run_kill(s.run, "KILL"), 0);
-	assert_rc(run_kill(s.run, "TERM"), 0);
-	assert_rc(remote_call(r, &ping, deadline_after(LONG_MS), &reply), 0);
+	CHECK_RC(run_eof(s.run), 0);
+	CHECK_RC(run_kill(s.run, "KILL"), 0);
+	CHECK_RC(run_kill(s.run, "TERM"), 0);
+	CHECK_RC(remote_call(r, &ping, deadline_after(LONG_MS), &reply), 0);
 	finish(&s);
 	assert_int_equal(run_end_status(&s.end), 137);
 	remote_close(r, 0);
@@ -294,7 +294,7 @@ static void env_goes_right_before(void **state)
 	assert_int_equal(s.end.state, RUN_EXITED);
 	start(&s, r, SPEC("", .env = bad));
 	finish(&s);
-	assert_rc(s.end.rc, -EINVAL);
+	CHECK_RC(s.end.rc, -EINVAL);
 	remote_close(r, 0);
 	peer_close(&p);
 	assert_non_null(
@@ -329,8 +329,8 @@ static void a_run_without_its_env_is_lost(void **state)
 	start(&s, r, SPEC("x", .env = env));
 	finish(&s);
 	assert_int_equal(s.end.state, RUN_LOST);
-	assert_rc(s.end.rc, -ENOSPC);
-	assert_rc(remote_dead(r), 0);
+	CHECK_RC(s.end.rc, -ENOSPC);
+	CHECK_RC(remote_dead(r), 0);
 	remote_close(r, 0);
 	peer_close(&p);
 	assert_non_null(strstr(notes.data, "0 kill 1 KILL\n"));
@@ -346,11 +346,11 @@ static void too_large_scripts_are_refused(void **state)
 
 	start(&s, r, &(struct run_spec){ .script = script, .n = PROTO_SCRIPT_MAX + 1 });
 	finish(&s);
-	assert_rc(s.end.rc, -EFBIG);
+	CHECK_RC(s.end.rc, -EFBIG);
 	assert_int_equal(s.end.state, RUN_LOST);
 	start(&s, r, SPEC("x", .cwd = "relative"));
 	finish(&s);
-	assert_rc(s.end.rc, -EINVAL);
+	CHECK_RC(s.end.rc, -EINVAL);
 	remote_close(r, 0);
 	peer_close(&p);
 }
@@ -370,7 +370,7 @@ static void runs_do_not_keep_calls_waiting(void **state)
 	for (int i = 0; i < 40; i++) {
 		finish(&s[i]);
 		assert_int_equal(s[i].end.state, RUN_LOST);
-		assert_rc(s[i].end.rc, -EPIPE);
+		CHECK_RC(s[i].end.rc, -EPIPE);
 	}
 	remote_close(r, 0);
 	peer_close(&p);
@@ -411,7 +411,7 @@ static void eight_runs_with_flow_control(void **state)
 				.script = script, .n = strlen(script), .window = 65536 });
 	for (int i = 0; i < 8; i++) {
 		finish(&s[i]);
-		assert_rc(s[i].end.rc, 0);
+		CHECK_RC(s[i].end.rc, 0);
 		assert_int_equal(run_end_status(&s[i].end), 5);
 		assert_int_equal(s[i].n[0], 300000);
 		assert_int_equal(s[i].n[1], 100000);
@@ -430,8 +430,8 @@ static void the_agent_runs_scripts(void **state)
 		SPEC("pwd; echo \"$GREETING\" >&2; cat", .cwd = "/", .env = env,
 			.wants_stdin = true));
 	sem_wait(&s.credit);
-	assert_rc(run_input(s.run, "to the run\n", 11), 0);
-	assert_rc(run_eof(s.run), 0);
+	CHECK_RC(run_input(s.run, "to the run\n", 11), 0);
+	CHECK_RC(run_eof(s.run), 0);
 	sem_wait(&s.ended);
 	assert_string_equal(buf_text(&s.out), "/\nto the run\n");
 	assert_string_equal(buf_text(&s.err_out), "good 'day'\nto you\n");
@@ -448,7 +448,7 @@ static void the_agent_kills_runs(void **state)
 	struct remote *r = open_agent(&pid);
 
 	start(&s, r, SPEC("while :; do sleep 1; done"));
-	assert_rc(run_kill(s.run, "KILL"), 0); /* maybe before its start */
+	CHECK_RC(run_kill(s.run, "KILL"), 0); /* maybe before its start */
 	finish(&s);
 	assert_int_equal(run_end_status(&s.end), 137);
 	start(&s, r, SPEC("sleep 100", .timeout_ms = 100));
