@@ -413,6 +413,23 @@ static void cut_listings_are_refused(void **state)
 	}
 }
 
+/* Found by the fuzzer: taken when it came whole, refused when it was split. */
+static void long_records_are_refused_in_any_split(void **state)
+{
+	auto_buf text = BUF_INIT(4096);
+
+	buf_printf(&text, "81a4 1 1 1 0 0 5 8 1 2 3 0 0|%1024s||n/\n", "");
+	for (size_t n = 1; n <= text.len; n += text.len - 1) {
+		auto_with(listing_fini) struct listing l;
+		int rc = 0;
+
+		listing_init(&l, true);
+		for (size_t at = 0; at < text.len && rc == 0; at += n)
+			rc = listing_feed(&l, text.data + at, n);
+		CHECK_RC(rc, -EBADMSG);
+	}
+}
+
 static void listings_have_a_ceiling(void **state)
 {
 	static const char one[] = "81a4 1 1 1 0 0 5 8 1 2 3 0 0|||n/\n";
@@ -506,6 +523,7 @@ int main(void)
 		cmocka_unit_test(strange_times_are_clamped),
 		cmocka_unit_test(listings_come_in_any_split),
 		cmocka_unit_test(cut_listings_are_refused),
+		cmocka_unit_test(long_records_are_refused_in_any_split),
 		cmocka_unit_test(listings_have_a_ceiling),
 		cmocka_unit_test(reads_hellos),
 		cmocka_unit_test(refuses_malformed_hellos),
