@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/io.h"
 #include "common/base/log.h"
+#include "common/remote/calls.h"
 #include "common/remote/outq.h"
 #include "common/remote/pulse.h"
 
@@ -23,19 +24,13 @@
 struct mux {
 	int fd, wake_fd;
 	pthread_t reader;
-	uint32_t calls_max;
 	struct answers answers; /* the reader's */
 
 	pthread_mutex_t write_lock; /* a whole frame at a time; for non-blocking sends only */
 	struct outq out;
 
 	pthread_mutex_t lock; /* all below, and every struct call here */
-	struct call *calls;   /* by tag: at the peer */
-	struct call *waiting; /* in order; not in calls yet */
-	size_t waiting_bytes; /* of their frames */
-	uint32_t out_calls;   /* in calls and CALL_SENT, without pings */
-	uint32_t next_tag;
-	int64_t wake_ms;     /* no deadline is earlier */
+	struct calls calls;
 	int dead;            /* 0, or what every call returns from now on */
 	bool refusing, over; /* bye was sent; all were told of the death */
 	struct pulse pulse;
@@ -92,14 +87,7 @@ void mux_heartbeat(struct mux *m, int ping_ms, int silence_ms)
 uint32_t mux_tag(struct mux *m)
 {
 	scoped_lock(&m->lock);
-	for (;;) {
-		struct call *c;
-		uint32_t tag = m->next_tag++;
-
-		HASH_FIND(hh, m->calls, &tag, sizeof(tag), c);
-		if (tag && !c)
-			return tag;
-	}
+	return calls_tag(&m->calls);
 }
 
 /* --- writing ------------------------------------------------------------ */
@@ -118,31 +106,11 @@ static void put_frame(struct mux *m, const struct buf *frame)
 		kick(m); /* the reader is to wait for room, too */
 }
 
-/* lock held */
-static void enter(struct mux *m, struct call *c)
-{
-	if (c->before)
-		enter(m, c->before);
-	c->state = CALL_SENT;
-	HASH_ADD(hh, m->calls, tag, sizeof(c->tag), c);
-	m->out_calls++;
-}
-
-/* The next one that may go, now in the table; or NULL. ret_frame is the caller's. */
+/* The next one that may go, now at the peer. ret_frame is the caller's. */
 static bool next_to_go(struct mux *m, struct buf *ret_frame)
 {
-	struct call *c;
-
 	scoped_lock(&m->lock);
-	c = m->waiting;
-	if (!c || m->dead || m->out_calls >= m->calls_max)
-		return false;
-	DL_DELETE(m->waiting, c);
-	m->waiting_bytes -= c->frame.len;
-	*ret_frame = c->frame;
-	buf_init(&c->frame, 0);
-	enter(m, c);
-	return true;
+	return !m->dead && calls_next(&m->calls, ret_frame);
 }
 
 /* write_lock held: the order of the table is the order of the frames. */
@@ -160,7 +128,7 @@ static void pump(struct mux *m)
 /* Both locks held. */
 static int may_send(struct mux *m, size_t n, size_t ceiling)
 {
-	size_t queued = outq_left(&m->out) + m->waiting_bytes;
+	size_t queued = outq_left(&m->out) + m->calls.waiting_bytes;
 
 	if (m->dead)
 		return m->dead;
@@ -169,13 +137,10 @@ static int may_send(struct mux *m, size_t n, size_t ceiling)
 	return n > ceiling || queued > ceiling - n ? -ENOBUFS : 0;
 }
 
-/* lock held */
-static void mind_deadline(struct mux *m, int64_t deadline_ms)
+/* lock held. The reader itself looks before it waits. */
+static void wait_less(struct mux *m, bool earliest)
 {
-	if (deadline_ms >= m->wake_ms)
-		return;
-	m->wake_ms = deadline_ms;
-	if (!mux_on_reader(m))
+	if (earliest && !mux_on_reader(m))
 		kick(m);
 }
 
@@ -187,10 +152,7 @@ static int accept_call(struct mux *m, struct call *c)
 	rc = may_send(m, c->frame.len, REMOTE_QUEUE_MAX);
 	if (rc < 0)
 		return rc;
-	c->state = CALL_WAITING;
-	DL_APPEND(m->waiting, c);
-	m->waiting_bytes += c->frame.len;
-	mind_deadline(m, c->deadline_ms);
+	wait_less(m, calls_wait(&m->calls, c));
 	return 0;
 }
 
@@ -205,7 +167,6 @@ int mux_send(struct mux *m, struct call *c)
 	return rc;
 }
 
-/* From here on c may be ended by the reader: its frame is taken out before. */
 static int enter_now(struct mux *m, struct call *c, struct buf *ret_frame)
 {
 	int rc;
@@ -214,12 +175,7 @@ static int enter_now(struct mux *m, struct call *c, struct buf *ret_frame)
 	rc = may_send(m, c->frame.len, REMOTE_QUEUE_MAX + URGENT_BYTES);
 	if (rc < 0)
 		return rc;
-	*ret_frame = c->frame;
-	buf_init(&c->frame, 0);
-	enter(m, c);
-	m->out_calls--;
-	c->state = CALL_LASTING;
-	mind_deadline(m, c->deadline_ms);
+	wait_less(m, calls_enter(&m->calls, c, ret_frame));
 	return 0;
 }
 
@@ -253,15 +209,8 @@ int mux_oneway(struct mux *m, const struct buf *frame, bool urgent)
 /* The call of this tag; out of the table, when it is at its end. */
 static struct call *find(struct mux *m, uint32_t tag, bool take)
 {
-	struct call *c;
-
 	scoped_lock(&m->lock);
-	HASH_FIND(hh, m->calls, &tag, sizeof(tag), c);
-	if (!c || !take)
-		return c;
-	HASH_DEL(m->calls, c);
-	m->out_calls -= c->state == CALL_SENT;
-	return c;
+	return calls_find(&m->calls, tag, take);
 }
 
 static void pump_now(struct mux *m)
@@ -332,74 +281,12 @@ static int read_some(struct mux *m, char *bytes)
 void mux_lasts(struct mux *m, struct call *c, int64_t deadline_ms)
 {
 	pthread_mutex_lock(&m->lock);
-	m->out_calls -= c->state == CALL_SENT;
-	c->state = CALL_LASTING;
-	c->deadline_ms = deadline_ms;
-	mind_deadline(m, deadline_ms);
+	wait_less(m, calls_lasts(&m->calls, c, deadline_ms));
 	pthread_mutex_unlock(&m->lock);
 	pump_now(m);
 }
 
-/* --- calls that were given up ------------------------------------------- */
-
-static int drop_line(struct call *c, const struct answer *a)
-{
-	return 0;
-}
-
-static int drop_piece(struct call *c, const struct answer *a, const void *bytes, size_t n)
-{
-	return 0;
-}
-
-static int drop_done(struct call *c, int rc, const struct answer *a)
-{
-	free(c);
-	return 0;
-}
-
-static const struct call_ops dropped = { drop_line, drop_piece, drop_done };
-
-/* lock held. Keeps the tag and the place of c in the table, without c. */
-static void leave_mark(struct mux *m, struct call *c)
-{
-	struct call *mark = xcalloc(1, sizeof(*mark));
-
-	*mark = (struct call){
-		.ops = &dropped, .tag = c->tag, .deadline_ms = INT64_MAX, .state = c->state
-	};
-	HASH_DEL(m->calls, c);
-	HASH_ADD(hh, m->calls, tag, sizeof(mark->tag), mark);
-}
-
-/* lock held */
-static struct call *take_expired(struct mux *m, int64_t now_ms)
-{
-	struct call *expired = NULL;
-	struct call *c, *next;
-
-	m->wake_ms = INT64_MAX;
-	DL_FOREACH_SAFE(m->waiting, c, next)
-	{
-		if (c->deadline_ms <= now_ms) {
-			DL_DELETE(m->waiting, c);
-			m->waiting_bytes -= c->frame.len;
-			DL_APPEND(expired, c);
-		} else if (c->deadline_ms < m->wake_ms) {
-			m->wake_ms = c->deadline_ms;
-		}
-	}
-	HASH_ITER(hh, m->calls, c, next)
-	{
-		if (c->deadline_ms <= now_ms) {
-			leave_mark(m, c);
-			DL_APPEND(expired, c);
-		} else if (c->deadline_ms < m->wake_ms) {
-			m->wake_ms = c->deadline_ms;
-		}
-	}
-	return expired;
-}
+/* --- ends from this side ------------------------------------------------ */
 
 static void end_all(struct call *list, int rc)
 {
@@ -415,12 +302,10 @@ static void end_all(struct call *list, int rc)
 
 static void expire(struct mux *m)
 {
-	int64_t now_ms = clock_now_ms();
-	struct call *expired = NULL;
+	struct call *expired;
 
 	pthread_mutex_lock(&m->lock);
-	if (now_ms >= m->wake_ms)
-		expired = take_expired(m, now_ms);
+	expired = calls_expired(&m->calls, clock_now_ms());
 	pthread_mutex_unlock(&m->lock);
 	end_all(expired, -ETIMEDOUT);
 }
@@ -428,17 +313,9 @@ static void expire(struct mux *m)
 static void end_everything(struct mux *m, int rc)
 {
 	struct call *all;
-	struct call *c, *next;
 
 	pthread_mutex_lock(&m->lock);
-	all = m->waiting;
-	m->waiting = NULL;
-	m->waiting_bytes = 0;
-	HASH_ITER(hh, m->calls, c, next)
-	{
-		HASH_DEL(m->calls, c);
-		DL_APPEND(all, c);
-	}
+	all = calls_take_all(&m->calls);
 	pthread_mutex_unlock(&m->lock);
 	end_all(all, rc);
 }
@@ -526,7 +403,7 @@ static int drain(struct mux *m)
 static int until(struct mux *m, int64_t due_ms)
 {
 	scoped_lock(&m->lock);
-	return deadline_left(m->wake_ms < due_ms ? m->wake_ms : due_ms);
+	return deadline_left(m->calls.wake_ms < due_ms ? m->calls.wake_ms : due_ms);
 }
 
 static int wait_and_move(struct mux *m, char *bytes, int timeout_ms)
@@ -631,12 +508,10 @@ int mux_open(int fd, uint32_t calls_max, const void *early, size_t n, struct mux
 
 	*m = (struct mux){ .fd = fd,
 		.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-		.calls_max = calls_max,
-		.next_tag = 1,
-		.wake_ms = INT64_MAX,
 		.pulse = { .ping_ms = PROTO_PING_MS,
 			.silence_ms = PROTO_SILENCE_MS,
 			.heard_ms = clock_now_ms() } };
+	calls_init(&m->calls, calls_max);
 	outq_init(&m->out, fd, REMOTE_QUEUE_MAX + URGENT_BYTES);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_mutex_init(&m->write_lock, NULL);

@@ -79,7 +79,8 @@
  *	unlink PATH / rmdir PATH		->
  *	chmod PATH MODE				-> RECORD
  *	chown PATH UID GID			-> RECORD	"-" leaves one as it is
- *	utimens PATH ATIME MTIME		-> RECORD	SECONDS.NANOSECONDS, "now" or "-" (leave)
+ *	utimens PATH ATIME MTIME		-> RECORD	SECONDS.NANOSECONDS (tv_sec, which may
+ *		be negative, and nine digits of tv_nsec), "now" or "-" (leave)
  *	statfs PATH				-> = BSIZE BLOCKS BFREE BAVAIL FILES FFREE NAMEMAX
  *	run CWD TIMEOUT_MS WINDOW FLAGS N BODY	a script; see below. CWD "-": where the agent stands
  *	env N BODY				->		NAME=VALUE, one per NUL-less LF-ended line in TEXT
@@ -110,7 +111,8 @@
  *
  * hello sbx 1 KIND key=value... LF
  *	KIND: sh or static. Keys (unknown ones are ignored):
- *	max=N	largest read and body, bytes (4096 .. PROTO_PIECE_MAX)
+ *	max=N	largest read and body, bytes (4096 .. PROTO_PIECE_MAX); scripts and env go to
+ *		PROTO_SCRIPT_MAX whatever it is
  *	body=raw|text
  *	calls=N	requests it wants in flight at most (a shell serves one after the other)
  *	ops=stat,list,...  what this image lets it serve; others answer ENOSYS

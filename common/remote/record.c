@@ -98,7 +98,7 @@ int record_parse(const char *bytes, size_t n, bool named, struct entry *ret)
 	const char *end;
 	ssize_t len;
 
-	if (n < 2 || bytes[n - 2] != '/' || bytes[n - 1] != '\n')
+	if (n < 2 || n > RECORD_MAX || bytes[n - 2] != '/' || bytes[n - 1] != '\n')
 		return -EBADMSG;
 	end = bytes + n - 2;
 	len = cut(&at, end, &part);

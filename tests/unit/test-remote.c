@@ -2,7 +2,13 @@
 #include "tests/lib/peer.h"
 
 #include "common/base/clock.h"
+#include "common/base/io.h"
+#include "common/remote/hello.h"
 #include "common/remote/remote.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 static struct remote *open_to(struct peer *p, const char *hello,
 	void (*serve)(struct peer *p, const struct peer_line *line), void *arg)
@@ -49,10 +55,176 @@ static void tells_attributes(void **state)
 	peer_close(&p);
 }
 
+/* Notes lines and, behind a write, one line of TEXT. */
+static void serve_text_bodies(struct peer *p, const struct peer_line *line)
+{
+	struct buf *notes = p->arg;
+	char c = 0;
+
+	buf_printf(notes, "%s\n", line->text);
+	if (strcmp(line->op, "write") != 0)
+		return;
+	while (c != '\n') {
+		auto_buf one = BUF_INIT(16);
+
+		peer_body(p, 1, &one);
+		c = one.data[0];
+		buf_char(notes, c);
+	}
+	peer_say(p, "= %s %s\n", line->tag, line->args[2]);
+}
+
+static void bodies_go_as_text_where_the_agent_wants_it(void **state)
+{
+	auto_buf notes = BUF_INIT(4096);
+	struct peer p;
+	struct remote *r = open_to(
+		&p, "hello sbx 1 sh max=4096 body=text ops=write\n", serve_text_bodies, &notes);
+	struct remote_request rq = { .op = OP_WRITE, .handle = 3, .data = "a\n\0b", .n = 4 };
+	struct remote_reply reply;
+
+	CHECK_RC(remote_call(r, &rq, deadline_after(5000), &reply), 0);
+	assert_int_equal(reply.n, 4);
+	remote_reply_fini(&reply);
+	remote_close(r, 0);
+	peer_close(&p);
+	assert_string_equal(notes.data, "1 write 3 0 4\na\\0012\\0000b\n");
+}
+
+/* --- hello and the agent in sh ------------------------------------------ */
+
+static void programs_that_are_not_there_are_told(void **state)
+{
+	static const char *const argv[] = { "/nonexistent/sh", NULL };
+	struct err err;
+	int fd, pid;
+
+	CHECK_RC(hello_spawn(argv, &fd, &pid, &err), -ENOENT);
+}
+
+static void half_an_agent_is_never_evaluated(void **state)
+{
+	static const char half[] = "echo hello sbx 1 sh max=4096";
+	struct remote *r = NULL;
+	struct err err;
+	int fd, pid;
+
+	CHECK_RC(hello_spawn(NULL, &fd, &pid, &err), 0);
+	CHECK_RC(io_write_all(fd, half, strlen(half), deadline_after(5000)), 0);
+	shutdown(fd, SHUT_WR);
+	CHECK_RC(remote_open(fd, deadline_after(5000), &r, &err), -EPIPE);
+	waitpid(pid, NULL, 0);
+}
+
+static void the_loader_leaves_what_follows(void **state)
+{
+	static const char text[] = "IFS= read -r x; printf \"<%s>\" \"$x\"\na \\b\n";
+	auto_close int fd = -1;
+	char got[16] = "";
+	struct err err;
+	int pid;
+
+	CHECK_RC(hello_spawn(NULL, &fd, &pid, &err), 0);
+	CHECK_RC(io_write_all(fd, text, strlen(text), deadline_after(5000)), 0);
+	CHECK_RC(io_read_all(fd, got, 6, deadline_after(5000)), 0);
+	assert_string_equal(got, "<a \\b>");
+	waitpid(pid, NULL, 0);
+}
+
+static int do_it(struct remote *r, const struct remote_request *rq, struct remote_reply *reply)
+{
+	remote_reply_fini(reply);
+	return remote_call(r, rq, deadline_after(20000), reply);
+}
+
+#define RQ(...)                                                                                    \
+	&(const struct remote_request)                                                             \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
+
+static void work_in(struct remote *r, const char *dir)
+{
+	auto_free char *file = xprintf("%s/it's a\n-file", dir);
+	auto_free char *other = xprintf("%s/other", dir);
+	struct remote_reply y = { 0 };
+	uint64_t handle;
+
+	CHECK_RC(do_it(r,
+			 RQ(.op = OP_OPEN, .path = file,
+				 .flags = OPEN_READ | OPEN_WRITE | OPEN_CREATE, .mode = 0640),
+			 &y),
+		0);
+	assert_int_equal(y.attr.mode, S_IFREG | 0640);
+	handle = y.handle;
+	CHECK_RC(do_it(r, RQ(.op = OP_WRITE, .handle = handle, .data = "a\0b\nc", .n = 5), &y), 0);
+	CHECK_RC(do_it(r, RQ(.op = OP_READ, .handle = handle, .offset = 1, .size = 100), &y), 0);
+	assert_int_equal(y.n, 4);
+	assert_memory_equal(y.data, "\0b\nc", 4);
+	CHECK_RC(do_it(r, RQ(.op = OP_CLOSE, .handle = handle), &y), 0);
+	CHECK_RC(do_it(r, RQ(.op = OP_CHMOD, .path = file, .mode = 0600), &y), 0);
+	assert_int_equal(y.attr.size, 5);
+	CHECK_RC(do_it(r, RQ(.op = OP_LIST, .path = dir), &y), 0);
+	assert_int_equal(y.entry_count, 1);
+	assert_string_equal(y.entries[0].name, "it's a\n-file");
+	assert_int_equal(y.entries[0].attr.mode, S_IFREG | 0600);
+	CHECK_RC(do_it(r, RQ(.op = OP_RENAME, .path = file, .path2 = other), &y), 0);
+	CHECK_RC(do_it(r, RQ(.op = OP_STAT, .path = file), &y), -ENOENT);
+	CHECK_RC(do_it(r, RQ(.op = OP_SYMLINK, .path = file, .path2 = "../x y"), &y), 0);
+	CHECK_RC(do_it(r, RQ(.op = OP_READLINK, .path = file), &y), 0);
+	assert_string_equal(y.data, "../x y");
+	CHECK_RC(do_it(r, RQ(.op = OP_RMDIR, .path = dir), &y), -ENOTEMPTY);
+	CHECK_RC(do_it(r, RQ(.op = OP_UNLINK, .path = other), &y), 0);
+	CHECK_RC(do_it(r, RQ(.op = OP_UNLINK, .path = file), &y), 0);
+	CHECK_RC(do_it(r, RQ(.op = OP_STATFS, .path = "/"), &y), 0);
+	assert_true(y.statfs[0] >= 512);
+	remote_reply_fini(&y);
+}
+
+/* False: this shell is not here. */
+static bool work_with(const char *const *shell)
+{
+	const char *const *loader = hello_argv();
+	const char *argv[] = { shell[0], shell[1] ? shell[1] : loader[1],
+		shell[1] ? loader[1] : loader[2], shell[1] ? loader[2] : NULL, NULL };
+	char dir[] = "/tmp/test-remote-XXXXXX";
+	struct remote *r = NULL;
+	struct err err = { "" };
+	int fd, pid;
+
+	if (hello_spawn(argv, &fd, &pid, &err) < 0)
+		return false;
+	CHECK_RC(hello_start(fd, deadline_after(20000), &err), 0);
+	if (remote_open(fd, deadline_after(20000), &r, &err) < 0)
+		fail_msg("%s: %s", shell[0], err.text);
+	assert_non_null(mkdtemp(dir));
+	work_in(r, dir);
+	rmdir(dir);
+	remote_close(r, 5000);
+	waitpid(pid, NULL, 0);
+	return true;
+}
+
+static void files_can_be_worked_on_in_any_shell(void **state)
+{
+	static const char *const shells[][3] = { { "sh" }, { "dash" }, { "bash" },
+		{ "bash", "--posix" }, { "busybox", "ash" } };
+	int found = 0;
+
+	for (size_t i = 0; i < sizeof(shells) / sizeof(*shells); i++)
+		found += work_with(shells[i]);
+	assert_true(found > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_attributes),
+		cmocka_unit_test(bodies_go_as_text_where_the_agent_wants_it),
+		cmocka_unit_test(programs_that_are_not_there_are_told),
+		cmocka_unit_test(half_an_agent_is_never_evaluated),
+		cmocka_unit_test(the_loader_leaves_what_follows),
+		cmocka_unit_test(files_can_be_worked_on_in_any_shell),
 	};
 
 	return cmocka_run_group_tests_name("remote", tests, NULL, NULL);
