@@ -537,7 +537,7 @@ do_chown() {
 
 stamp() {
 	case $2 in
-	-) return;;
+	-) return 0;;
 	now) try touch -h -c $1 "$p"; return;;
 	esac
 	if [ "$ns" ]; then
@@ -594,7 +594,8 @@ do_env() {
 
 # Times to the millisecond where sleep can; killed with its sleeper by TERM.
 nap() {
-	trap 'kill $z 2>/dev/null; exit 7' TERM
+	z=
+	trap '[ -z "$z" ] || kill $z 2>/dev/null; exit 7' TERM
 	sleep $1 >/dev/null 2>&1 3>&- 4>&- &
 	z=$!
 	wait $z
@@ -702,10 +703,22 @@ interpreted() {
 	exec "$@" "$s" ${l:+"$l"} /proc/self/fd/9
 }
 
+# When process $1 started: tells it from a later one of the same number.
+since() {
+	read -r x 2>/dev/null <"/proc/$1/stat" || return
+	set -- ${x##*') '}
+	shift 19
+	x=$1
+}
+# Tells a child to stop, unless it has and its number is another's by now.
+tell() { since "$1" && [ "$x" = "$2" ] && kill "$1"; }
+
 # One run, from its start to its end mark. The lock is held until `s` is out: outputs come behind it.
 supervise() {
+	# A child gets its parent's traps between fork and reset: so not TERM here, which ours are told by.
+	trap - TERM PIPE HUP INT
 	po= pe= wd= l= fd= R=
-	trap 'kill $po $pe $wd $l $fd; kill -s KILL -$R || kill -s KILL $R; exit' TERM
+	trap 'kill $po $pe $wd $l $fd; kill -s KILL -$R || kill -s KILL $R; exit' USR2
 	exec 0</dev/null
 	file= in=
 	case $script in '#!'*)
@@ -717,10 +730,12 @@ supervise() {
 			fi
 		done;;
 	esac
-	case $flags in *i*) in=1; pipe 4; feed & fd=$!;; esac
+	case $flags in *i*) in=1; pipe 4; feed & fd=$!; since $fd; ft=$x;; esac
 	win=$W
 	pump o & po=$!
 	pump e & pe=$!
+	since $po; ot=$x
+	since $pe; et=$x
 	lock
 	if [ "$in" ]; then
 		become </proc/self/fd/4 >/proc/self/fd/5 2>/proc/self/fd/6 &
@@ -745,11 +760,12 @@ supervise() {
 			exit 9
 		) >/dev/null 2>&1 3>&- 4>&- 7<&- 8<&- 9<&- &
 		wd=$!
+		since $wd; wt=$x
 	fi
 	wait $R
 	k=$? s=exited
 	if [ "$T" != 0 ]; then
-		kill $wd 2>/dev/null
+		tell $wd $wt
 		wait $wd
 		if [ $? = 9 ]; then
 			s=timeout k=124
@@ -759,8 +775,8 @@ supervise() {
 	(
 		nap $LINGER
 		while :; do
-			kill $po
-			kill $pe
+			tell $po $ot
+			tell $pe $et
 			nap $LINGER
 		done
 	) >/dev/null 2>&1 3>&- 4>&- 7<&- 8<&- 9<&- &
@@ -772,18 +788,11 @@ supervise() {
 	lock
 	echo "= $t $s $k ${o#=} ${e#=}"
 	echo >&3
-	[ -z "$in" ] || kill $fd 2>/dev/null
+	[ -z "$in" ] || tell $fd $ft
 	[ -z "$file" ] || rm -f "$file"
 	exit 0
 }
 
-# When process $1 started: tells it from a later one of the same number.
-since() {
-	read -r x 2>/dev/null <"/proc/$1/stat" || return
-	set -- ${x##*') '}
-	shift 19
-	x=$1
-}
 # S, R and the rest of run $1 while its supervisor lives.
 known() {
 	case $1 in ''|*[!0-9]*|???????????*) return 1;; esac
@@ -837,7 +846,12 @@ do_oneway() {
 		[ "$b" != 0 ] || return
 		if known "$a" && [ "$b" -le 16384 ]; then
 			echo "$b" 1<>/proc/$S/fd/9
-			dd bs="$b" count=1 iflag=fullblock 1<>/proc/$S/fd/9
+			i=
+			{
+				dd bs="$b" count=1 iflag=fullblock
+				i=1
+			} 1<>/proc/$S/fd/9
+			[ "$i" ] || drain "$b"
 		else
 			drain "$b"
 		fi;;
@@ -870,7 +884,7 @@ end() {
 	for i in $runs; do known $i && { s="$s $i"; kill -s TERM -$R || kill -s TERM $R; }; done
 	if [ "$s" ]; then
 		sleep $LINGER
-		for i in $s; do known $i && { kill -s KILL -$R || kill -s KILL $R; kill -s TERM $S; }; done
+		for i in $s; do known $i && { kill -s KILL -$R || kill -s KILL $R; kill -s USR2 $S; }; done
 	fi
 	# All that is ours and nothing else: when this shell leads its process group.
 	read -r x </proc/$$/stat
