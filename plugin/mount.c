@@ -44,8 +44,7 @@ static const struct opt opts[] = {
 
 static const struct example examples[] = {
 	{ "all sandboxes of the namespace as folders", "mount ~/sbx" },
-	{ "run something there",
-		"run web -- true; echo 'npm test' > ~/sbx/web/cmd; cat ~/sbx/web/stdout" },
+	{ "in every namespace, in the foreground", "mount ~/sbx -A --foreground" },
 	{ "a plain Pod, read only", "mount ~/api --pod api-0 -c server -o ro" },
 	{ "take it away again", "unmount ~/sbx" },
 	{ NULL },
@@ -234,24 +233,21 @@ static int start(const char *path, struct args *a, const char *dir, struct err *
 	return answer(dir, pid, in, err);
 }
 
-static int mount_at(
-	const struct cli *cli, const struct mount_settings *m, const char *dir, struct err *err)
+static int mount_at(const struct cli *cli, const struct mount_settings *m, const char *dir,
+	const struct kube_target *t, struct err *err)
 {
 	auto_free char *path = program_find(DAEMON, DAEMON_BESIDE);
-	struct kube_target *t;
 	auto_close int config = -1;
 	auto_args a = { 0 };
-	int rc;
+	int rc = check_fuse(err);
 
+	if (rc < 0)
+		return rc;
 	if (!path)
 		return err_set(err, -ENOENT,
 			"cannot mount: " DAEMON " is neither beside this program nor on PATH");
-	rc = kube_target_load(&cli->flags, &t, err);
-	if (rc < 0)
-		return rc;
 	args_add(&a, DAEMON);
 	rc = forward_flags(&cli->flags, t, &a, &config, err);
-	kube_target_free(t);
 	if (rc < 0)
 		return rc;
 	add_settings(m, &a);
@@ -266,6 +262,7 @@ static int run(struct cli *cli, const void *settings)
 {
 	const struct mount_settings *m = settings;
 	const char *dir = cli->words.count ? cli->words.at[0] : "";
+	struct kube_target *t = NULL;
 	struct err err = { 0 };
 	int rc = check(cli, m);
 
@@ -273,9 +270,10 @@ static int run(struct cli *cli, const void *settings)
 		return rc;
 	rc = check_dir(cli, dir, has_option(&m->fuse, "nonempty"), &err);
 	if (!rc)
-		rc = check_fuse(&err);
+		rc = kube_target_load(&cli->flags, &t, &err);
 	if (!rc)
-		rc = mount_at(cli, m, dir, &err);
+		rc = mount_at(cli, m, dir, t, &err);
+	kube_target_free(t);
 	if (rc < 0)
 		return cli_failed(&err, rc);
 	say("mounted at %s", dir);
