@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#define LOOK_MS 20
+
 struct child {
 	pid_t pid;
 	int out, pidfd;
@@ -95,9 +97,21 @@ static int drain(int fd, struct buf *ret)
 	}
 }
 
+/* Not reaped by this. */
+static bool has_ended(const struct child *c, const struct pollfd *p)
+{
+	siginfo_t info = { 0 };
+
+	if (c->pidfd >= 0)
+		return p->revents != 0;
+	return waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+	       info.si_pid != 0;
+}
+
 /*
  * Until the program has ended. Its output may end before (then only the end is waited for) or after
- * (a helper that it left running holds the pipe: nobody waits for that one).
+ * (a helper that it left running holds the pipe: nobody waits for that one). Where the kernel has
+ * no pidfd the end is looked for now and then.
  */
 static int listen_to(struct child *c, int64_t deadline_ms, struct buf *ret)
 {
@@ -105,18 +119,21 @@ static int listen_to(struct child *c, int64_t deadline_ms, struct buf *ret)
 
 	for (;;) {
 		struct pollfd p[2] = { { c->pidfd, POLLIN, 0 }, { open ? c->out : -1, POLLIN, 0 } };
-		int rc = poll(p, 2, deadline_left(deadline_ms));
+		int left = deadline_left(deadline_ms), rc;
+		bool ended;
 
+		rc = poll(p, 2, c->pidfd < 0 && left > LOOK_MS ? LOOK_MS : left);
 		if (rc < 0 && errno != EINTR)
 			return -errno;
-		if (rc <= 0 && deadline_passed(deadline_ms))
-			return -ETIMEDOUT;
+		ended = has_ended(c, &p[0]); /* before the last look at its output */
 		rc = open ? drain(c->out, ret) : 0;
 		if (rc < 0)
 			return rc;
 		open = open && rc == 0;
-		if (p[0].revents)
+		if (ended)
 			return 0;
+		if (deadline_passed(deadline_ms))
+			return -ETIMEDOUT;
 	}
 }
 
@@ -149,7 +166,7 @@ int capture_run(const char *path, char *const argv[], char *const env[], bool te
 		return rc;
 	}
 	c.pidfd = pidfd_open(c.pid, 0);
-	rc = c.pidfd < 0 ? -errno : io_nonblock(c.out);
+	rc = io_nonblock(c.out);
 	if (rc == 0)
 		rc = listen_to(&c, deadline_ms, ret);
 	if (rc < 0)

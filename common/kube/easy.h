@@ -30,7 +30,8 @@ struct easy {
 /*
  * path: begins with "/", put behind the server's prefix; query included. Blocks for credentials.
  * The time left is set as the whole transfer's timeout; set CURLOPT_TIMEOUT_MS anew where more is
- * wanted (a watch). t must outlive e. On failure e holds nothing (cred.h's errnos, -EINVAL, -ETIMEDOUT).
+ * wanted (a watch). t must outlive e. On failure e holds nothing (cred.h's errnos, -EINVAL,
+ * -ETIMEDOUT).
  */
 int easy_init(struct easy *e, const struct kube_target *t, const char *path, unsigned rejected,
 	int64_t deadline_ms, struct err *err);
@@ -43,9 +44,10 @@ const char *easy_prefix(const struct kube_target *t);
 int easy_header(struct easy *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * libcurl's code -> errno and sentence ("cannot reach https://...: ..."): -ETIMEDOUT, -EHOSTUNREACH,
- * -ECONNREFUSED and the like, -ECONNRESET, -EPROTO (TLS, or the certificate is not trusted), -EINVAL
- * (what the kubeconfig says cannot be used), -ECANCELED, -EMSGSIZE (the caller's own writer refused), -EIO.
+ * libcurl's code -> errno and sentence ("cannot reach https://...: ..."): -ETIMEDOUT,
+ * -EHOSTUNREACH, -ECONNREFUSED and the like, -ECONNRESET, -EPROTO (TLS, or the certificate is not
+ * trusted), -EINVAL (what the kubeconfig says cannot be used), -ECANCELED, -EMSGSIZE (the caller's
+ * own writer refused), -EIO.
  */
 int easy_failed(const struct easy *e, const struct kube_target *t, CURLcode code, struct err *err);
 

@@ -1,7 +1,6 @@
 /*
  * Invariants. The dial is closed (NULL) as soon as nothing more can come or go on it. What came is
- * delivered before the pair is shut: backlog first, then the end. What is being sent lies still
- * (TLS must be given the same bytes again), so new frames gather in `out` and the two swap.
+ * delivered before the pair is shut: backlog first, then the end.
  */
 #include "common/kube/stream.h"
 
@@ -10,10 +9,10 @@
 #include "common/kube/channel.h"
 #include "common/kube/dial.h"
 #include "common/kube/net.h"
+#include "common/kube/outbox.h"
 #include "common/kube/ws.h"
 
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #define TURN_BYTES (1024 * 1024) /* received in one turn; then others have theirs */
@@ -38,15 +37,12 @@ struct stream {
 	struct stream_watch net, user;
 	int epoll_fd; /* -1: not begun */
 	struct ws_decoder decoder;
-	struct buf out;     /* whole frames, not yet begun */
-	struct buf sending; /* the first `sent` bytes are gone */
-	size_t sent;
+	struct outbox out;
 	struct buf backlog; /* the first `taken` bytes are delivered */
 	size_t taken;
-	bool reading;      /* the user may write still */
-	bool delivering;   /* the user may read still */
-	bool send_blocked; /* the network takes nothing now */
-	bool send_dead;    /* it never will; what it sent before may still be here */
+	bool reading;    /* the user may write still */
+	bool delivering; /* the user may read still */
+	bool closing;    /* the user wants nothing more */
 	bool eof_sent, close_sent, flushed;
 	bool more;
 	bool stdin_unheard; /* stdin went out, and nothing came since */
@@ -54,9 +50,7 @@ struct stream {
 	int64_t status_ms; /* when the Status came; 0 */
 	int64_t end_ms;    /* cut it off then; INT64_MAX */
 	struct stream_end ended;
-	bool has_ended;    /* ended is set; the first reason counts */
-	uint8_t keys[256]; /* random bytes for masks */
-	size_t keys_left;
+	bool has_ended; /* ended is set; the first reason counts */
 
 	struct control control; /* the one thing that other threads see */
 };
@@ -72,8 +66,7 @@ struct stream *stream_new(struct dial *d, int fd, const struct stream_times *tim
 	s->user = (struct stream_watch){ s, STREAM_USER, fd, 0 };
 	s->epoll_fd = -1;
 	ws_decoder_init(&s->decoder);
-	buf_init(&s->out, NET_SEND_MAX + OUT_SPARE);
-	buf_init(&s->sending, NET_SEND_MAX + OUT_SPARE);
+	outbox_init(&s->out, NET_SEND_MAX + OUT_SPARE);
 	buf_init(&s->backlog, NET_BACKLOG_MAX);
 	s->reading = s->delivering = true;
 	s->end_ms = INT64_MAX;
@@ -95,8 +88,7 @@ void stream_unref(struct stream *s)
 	if (s->user.fd >= 0)
 		close(s->user.fd);
 	ws_decoder_fini(&s->decoder);
-	buf_fini(&s->out);
-	buf_fini(&s->sending);
+	outbox_fini(&s->out);
 	buf_fini(&s->backlog);
 	control_fini(&s->control);
 	free(s);
@@ -105,23 +97,6 @@ void stream_unref(struct stream *s)
 struct control *stream_control(struct stream *s)
 {
 	return &s->control;
-}
-
-/* Four fresh bytes that the peer cannot foresee. */
-static const uint8_t *key(struct stream *s)
-{
-	if (s->keys_left == 0) {
-		if (getrandom(s->keys, sizeof s->keys, 0) != sizeof s->keys)
-			abort();
-		s->keys_left = sizeof s->keys;
-	}
-	s->keys_left -= 4;
-	return s->keys + s->keys_left;
-}
-
-static size_t unsent(const struct stream *s)
-{
-	return s->out.len + s->sending.len - s->sent;
 }
 
 static size_t undelivered(const struct stream *s)
@@ -163,9 +138,7 @@ static void drop_net(struct stream *s)
 		return;
 	watch(s, &s->net, 0);
 	dial_close(take_ptr(s->dial));
-	buf_fini(&s->out);
-	buf_fini(&s->sending);
-	s->sent = 0;
+	outbox_fini(&s->out);
 	s->more = false;
 }
 
@@ -277,11 +250,15 @@ static void pong(struct stream *s, const struct ws_event *e)
 {
 	struct iovec part = { (void *)(uintptr_t)e->data, e->n };
 
-	if (s->out.len <= NET_SEND_MAX && !s->close_sent)
-		ws_encode(&s->out, WS_PONG, key(s), &part, 1);
+	if (s->out.next.len <= NET_SEND_MAX && !s->close_sent)
+		ws_encode(&s->out.next, WS_PONG, outbox_key(&s->out), &part, 1);
 }
 
-static void net_out(struct stream *s);
+static void flush(struct stream *s)
+{
+	if (s->dial)
+		outbox_flush(&s->out, s->dial);
+}
 
 /* RFC 6455 wants an answer; if it does not go at once, nobody waits for it. */
 static void take_close(struct stream *s, const struct ws_event *e)
@@ -291,8 +268,8 @@ static void take_close(struct stream *s, const struct ws_event *e)
 	snprintf(why, sizeof why, "the server closed the stream (%u) ", e->code);
 	note_end(s, 0, why, e->data, e->n);
 	if (!s->close_sent) {
-		ws_encode_close(&s->out, WS_CODE_NORMAL, key(s));
-		net_out(s);
+		ws_encode_close(&s->out.next, WS_CODE_NORMAL, outbox_key(&s->out));
+		flush(s);
 	}
 	drop_net(s);
 }
@@ -371,7 +348,7 @@ static void send_close(struct stream *s)
 	if (!s->dial || s->close_sent)
 		return;
 	note_end(s, -ECANCELED, "closed from this side", "", 0);
-	ws_encode_close(&s->out, WS_CODE_NORMAL, key(s));
+	ws_encode_close(&s->out.next, WS_CODE_NORMAL, outbox_key(&s->out));
 	s->close_sent = true;
 }
 
@@ -379,7 +356,7 @@ static void send_close(struct stream *s)
 static void user_is_empty(struct stream *s, struct control_asked asked)
 {
 	if (asked.eof && !s->eof_sent) {
-		channel_eof(&s->out, key(s));
+		channel_eof(&s->out.next, outbox_key(&s->out));
 		s->eof_sent = true;
 	}
 	if (asked.close)
@@ -390,7 +367,7 @@ static void take_stdin(struct stream *s, const char *bytes, size_t n)
 {
 	if (s->eof_sent || !s->dial)
 		return;
-	channel_data(&s->out, bytes, n, key(s));
+	channel_data(&s->out.next, bytes, n, outbox_key(&s->out));
 	s->stdin_unheard = true;
 	trace(EXEC, "stream %d: > channel 0, %zu bytes", s->net.fd, n);
 }
@@ -401,7 +378,8 @@ static void user_in(struct stream *s)
 	bool to_the_end = asked.close || asked.eof;
 	char chunk[CHANNEL_DATA_MAX];
 
-	for (int i = 0; s->reading && unsent(s) < NET_SEND_MAX && (i < TURN_READS || to_the_end);
+	for (int i = 0; s->reading && outbox_unsent(&s->out) < NET_SEND_MAX &&
+			(i < TURN_READS || to_the_end);
 		i++) {
 		ssize_t n = recv(s->user.fd, chunk, sizeof chunk, MSG_DONTWAIT);
 
@@ -413,57 +391,25 @@ static void user_in(struct stream *s)
 			user_is_empty(s, asked);
 			return;
 		} else if (n == 0 || errno != EINTR) {
+			user_is_empty(s, asked);
 			send_close(s);
 		}
 	}
 }
 
-/* False: nothing to send, or not now. */
-static bool fill_sending(struct stream *s)
-{
-	struct buf empty;
-
-	if (s->sent < s->sending.len)
-		return true;
-	buf_reset(&s->sending);
-	s->sent = 0;
-	empty = s->sending;
-	s->sending = s->out;
-	s->out = empty;
-	return s->sending.len > 0;
-}
-
-static void net_out(struct stream *s)
-{
-	s->send_blocked = false;
-	while (s->dial && !s->send_dead && fill_sending(s)) {
-		ssize_t n = dial_send(s->dial, s->sending.data + s->sent, s->sending.len - s->sent);
-
-		if (n == -EAGAIN) {
-			s->send_blocked = true;
-			return;
-		}
-		if (n < 0)
-			s->send_dead = true;
-		else
-			s->sent += n;
-	}
-	/* A broken connection still gives what had come; its end follows there. */
-	if (s->send_dead) {
-		buf_reset(&s->out);
-		buf_reset(&s->sending);
-		s->sent = 0;
-	}
-}
-
 /* --- turns --- */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
 
 static void tell_flushed(struct stream *s)
 {
 	if (s->flushed)
 		return;
 	s->flushed = true;
-	s->end_ms = clock_now_ms() + s->times->linger_ms;
+	s->end_ms = earlier(s->end_ms, clock_now_ms() + s->times->linger_ms);
 	control_flushed(&s->control);
 }
 
@@ -473,34 +419,34 @@ static void settle(struct stream *s)
 
 	if (s->user.fd < 0)
 		return;
-	if (!s->dial && undelivered(s) == 0) {
+	if (!s->dial && (s->closing || undelivered(s) == 0)) {
 		finish(s);
 		return;
 	}
-	if (s->close_sent && s->dial && unsent(s) == 0)
+	if (s->close_sent && s->dial && outbox_unsent(&s->out) == 0)
 		tell_flushed(s);
-	if (s->reading && s->dial && unsent(s) < NET_SEND_MAX)
+	if (s->reading && s->dial && outbox_unsent(&s->out) < NET_SEND_MAX)
 		user |= EPOLLIN;
 	if (s->delivering && undelivered(s) > 0)
 		user |= EPOLLOUT;
 	watch(s, &s->user, user);
 	if (s->dial)
-		watch(s, &s->net, EPOLLIN | (s->send_blocked ? EPOLLOUT : 0));
+		watch(s, &s->net, EPOLLIN | (s->out.blocked ? EPOLLOUT : 0));
 }
 
 static void turn(struct stream *s, bool net, bool user)
 {
-	bool full = unsent(s) >= NET_SEND_MAX;
+	bool full = outbox_unsent(&s->out) >= NET_SEND_MAX;
 
 	if (net)
 		net_in(s);
 	if (user)
 		user_in(s);
-	net_out(s);
+	flush(s);
 	/* What was asked waits for room, and an empty pair makes no event. */
-	if (!user && full && unsent(s) < NET_SEND_MAX) {
+	if (!user && full && outbox_unsent(&s->out) < NET_SEND_MAX) {
 		user_in(s);
-		net_out(s);
+		flush(s);
 	}
 	deliver_backlog(s);
 	settle(s);
@@ -526,9 +472,11 @@ void stream_serve(struct stream *s, int epoll_fd)
 		begin(s, epoll_fd);
 	asked = control_take_asked(&s->control);
 	if (asked.resize && s->dial && !s->close_sent)
-		channel_resize(&s->out, asked.cols, asked.rows, key(s));
-	if (asked.close && s->end_ms == INT64_MAX)
-		s->end_ms = clock_now_ms() + s->times->linger_ms;
+		channel_resize(&s->out.next, asked.cols, asked.rows, outbox_key(&s->out));
+	if (asked.close && !s->closing) {
+		s->closing = true;
+		s->end_ms = earlier(s->end_ms, clock_now_ms() + s->times->linger_ms);
+	}
 	turn(s, true, true);
 }
 
@@ -540,20 +488,21 @@ void stream_ready(struct stream *s, enum stream_side side)
 
 static int silence_ms(const struct stream *s)
 {
-	return s->stdin_unheard || unsent(s) > 0 ? s->times->stalled_ms : s->times->silence_ms;
+	return s->stdin_unheard || outbox_unsent(&s->out) > 0 ? s->times->stalled_ms
+							      : s->times->silence_ms;
 }
 
 /* Keeping alive ends with the Status: an unread ping can cost the tail (KUBERNETES.md 1.11). */
 static void keep_alive(struct stream *s, int64_t now)
 {
-	if (s->status_ms || s->close_sent || s->out.len > NET_SEND_MAX)
+	if (s->status_ms || s->close_sent || s->out.next.len > NET_SEND_MAX)
 		return;
 	if (now >= s->ping_ms) {
-		ws_encode(&s->out, WS_PING, key(s), NULL, 0);
+		ws_encode(&s->out.next, WS_PING, outbox_key(&s->out), NULL, 0);
 		s->ping_ms = now + s->times->ping_ms;
 	}
 	if (now >= s->keepalive_ms) {
-		channel_keepalive(&s->out, key(s));
+		channel_keepalive(&s->out.next, outbox_key(&s->out));
 		s->keepalive_ms = now + s->times->keepalive_ms;
 	}
 }
@@ -574,11 +523,6 @@ void stream_tick(struct stream *s)
 	turn(s, false, false);
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 int64_t stream_due_ms(const struct stream *s)
 {
 	int64_t due = s->end_ms;
@@ -588,7 +532,7 @@ int64_t stream_due_ms(const struct stream *s)
 	due = earlier(due, s->heard_ms + silence_ms(s));
 	if (s->status_ms)
 		return earlier(due, s->heard_ms + s->times->grace_ms);
-	if (s->close_sent || s->out.len > NET_SEND_MAX)
+	if (s->close_sent || s->out.next.len > NET_SEND_MAX)
 		return due;
 	return earlier(due, earlier(s->ping_ms, s->keepalive_ms));
 }

@@ -226,8 +226,10 @@ static int64_t turn(struct watch *w)
 	bool listing = !w->rv;
 	int rc = listing ? list(w, &err) : follow(w, &retry_ms, &err);
 
-	if (rc == 0 && listing)
+	if (rc == 0 && listing) {
+		w->failures = 0;
 		return 0;
+	}
 	if (w->moved)
 		w->backoff.next_ms = 0;
 	if (!listing && w->expired) {

@@ -76,8 +76,8 @@ void ws_decoder_fini(struct ws_decoder *d);
  * they are split makes no difference to the events. The bytes must stay until the next call.
  *	1	*ret is an event; call again with what is left
  *	0	all bytes used; no event
- *	-EBADMSG	the peer broke the framing, or sent a message over WS_MESSAGE_MAX; as from now
- *on Not checked: that text and close reasons are UTF-8.
+ *	-EBADMSG	the peer broke the framing, or sent a message over WS_MESSAGE_MAX; as from
+ *now on Not checked: that text and close reasons are UTF-8.
  */
 int ws_decode(struct ws_decoder *d, const uint8_t **bytes, size_t *n, struct ws_event *ret);
 

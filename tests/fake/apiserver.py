@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A scripted API server: Pods with list, watch, get, create, patch, delete and exec, and faults.
 
-    apiserver.py [--tls] [--token T]... [--fault JSON]... [--ready-fd N] [--scratch DIR] [--bookmark-s S]
+    apiserver.py [--tls [--san NAMES]] [--token T]... [--fault JSON]... [--ready-fd N] [--scratch DIR] [--bookmark-s S]
 
 When it listens it writes one line to --ready-fd (default 1): the port, and with --tls behind a blank
 the path of the CA file. It ends when its standard input ends. Loopback only.
@@ -17,7 +17,8 @@ POST /_control takes a JSON object and does what it says; members, each optional
     tokens: ["..."]         which bearer tokens are good from now on ([]: any)
     warn: "text"            every answer carries a Warning: 299
 
-and answers {"requests": [[METHOD, PATH], ...], "connections": N, "bodies": [...]} since the last control call.
+and answers {"requests": [[METHOD, PATH], ...], "bodies": [...], "connections": N, "bookmarks": N}: what came
+since the last control call.
 """
 
 import argparse
@@ -38,7 +39,7 @@ import uuid
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from faults import Faults, FaultyWriter  # noqa: E402
-from store import Store, now  # noqa: E402
+from store import Store, now, selected  # noqa: E402
 import wsexec  # noqa: E402
 
 REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 409: "Conflict",
@@ -60,15 +61,16 @@ class World:
         self.faults = Faults()
         self.tokens = options.token or []
         self.warn = None
-        self.lock = threading.Lock()  # the three below
-        self.requests, self.bodies, self.connections = [], [], 0
+        self.lock = threading.Lock()  # the four below
+        self.requests, self.bodies, self.connections, self.bookmarks = [], [], 0, 0
         for fault in options.fault or []:
             self.faults.add(json.loads(fault))
 
     def told(self):
         with self.lock:
-            said = {"requests": self.requests, "bodies": self.bodies, "connections": self.connections}
-            self.requests, self.bodies, self.connections = [], [], 0
+            said = {"requests": self.requests, "bodies": self.bodies, "connections": self.connections,
+                    "bookmarks": self.bookmarks}
+            self.requests, self.bodies, self.connections, self.bookmarks = [], [], 0, 0
             return said
 
 
@@ -79,6 +81,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def setup(self):
         super().setup()
+        self.plain_wfile = self.wfile
         with self.world.lock:
             self.world.connections += 1
 
@@ -178,6 +181,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return not tokens or self.headers.get("Authorization") in ["Bearer " + t for t in tokens]
 
     def handle_any(self):
+        self.wfile = self.plain_wfile  # a fault's writer is for one request
         url = urllib.parse.urlsplit(self.path)
         self.query = urllib.parse.parse_qs(url.query, keep_blank_values=True)
         length = int(self.headers.get("Content-Length") or 0)
@@ -221,6 +225,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def control(self):
         world, orders = self.world, json.loads(self.body or b"{}")
+        told = world.told()  # first: what an order sets off belongs to the next
         if orders.get("clear"):
             world.faults.clear()
         if "fault" in orders:
@@ -237,7 +242,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             world.tokens = orders["tokens"]
         if "warn" in orders:
             world.warn = orders["warn"]
-        self.answer(200, world.told())
+        self.answer(200, told)
 
     # --- pods
 
@@ -365,7 +370,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 ended = store.watch_end if store.watch_epoch != epoch else None
                 fresh, at = [e for e in store.history if e[0] > at], store.rv
             for _, kind, pod in fresh:
-                if ns in (None, pod["metadata"]["namespace"]) and wanted(pod, select):
+                if ns in (None, pod["metadata"]["namespace"]) and selected(pod, *select):
                     self.event(kind, pod)
             if ended == "drop":
                 raise ConnectionError("dropped by order")
@@ -374,6 +379,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if time.monotonic() >= mark:
                 mark += mark_s
                 self.event("BOOKMARK", {"kind": "Pod", "metadata": {"resourceVersion": str(at)}})
+                with self.world.lock:
+                    self.world.bookmarks += 1
         self.chunk(b"")
 
     # --- exec
@@ -402,11 +409,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.hang_up()
 
 
-def wanted(pod, select):
-    from store import selected
-    return selected(pod, *select)
-
-
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
@@ -422,12 +424,12 @@ class Server(http.server.ThreadingHTTPServer):
         pass
 
 
-def make_certificate(folder):
-    """A CA that is its own server certificate, for localhost and 127.0.0.1."""
+def make_certificate(folder, names):
+    """A CA that is its own server certificate."""
     key, cert = os.path.join(folder, "key.pem"), os.path.join(folder, "ca.pem")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                     "-nodes", "-days", "2", "-subj", "/CN=fake", "-keyout", key, "-out", cert,
-                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+                    "-addext", "subjectAltName=" + names],
                    check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return key, cert
 
@@ -439,6 +441,7 @@ def main():
     parser.add_argument("--fault", action="append")
     parser.add_argument("--ready-fd", type=int, default=1)
     parser.add_argument("--scratch")
+    parser.add_argument("--san", default="DNS:localhost,IP:127.0.0.1", help="names in the certificate")
     parser.add_argument("--bookmark-s", type=float, default=60)
     options = parser.parse_args()
 
@@ -448,7 +451,7 @@ def main():
         server = Server(("127.0.0.1", 0), Handler)
         line = str(server.server_address[1])
         if options.tls:
-            key, cert = make_certificate(folder)
+            key, cert = make_certificate(folder, options.san)
             server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             server.context.load_cert_chain(cert, key)
             line += " " + cert

@@ -34,7 +34,7 @@ struct pair {
 void pair_open(struct pair *p, const struct pair_faults *toward0, const struct pair_faults *toward1,
 	int ret_fds[2]);
 
-/* When both ends are closed, or one after a cut. */
+/* When both ends are closed: so close one, end what holds the other, then come here. */
 void pair_close(struct pair *p);
 
 /* Puts the bad line between fd and the descriptor returned; takes fd. toward: what arrives there.

@@ -1,4 +1,4 @@
-#include "tests/lib/check.h"
+#include "tests/lib/test.h"
 
 #include "common/remote/codec.h"
 #include "common/remote/info.h"
@@ -23,7 +23,7 @@ static void text_carries_any_byte(void **state)
 		text_escape(&text, all + sizeof(all) - n, n);
 		assert_true(text.len <= TEXT_BYTES(n));
 		assert_null(strpbrk(text.data, " \t\n'\"$`*?[\r"));
-		assert_rc(text_unescape(&back, text.data, text.len), 0);
+		CHECK_RC(text_unescape(&back, text.data, text.len), 0);
 		assert_int_equal(back.len, n);
 		assert_memory_equal(buf_text(&back), all + sizeof(all) - n, n);
 	}
@@ -56,7 +56,7 @@ static void refuses_broken_text(void **state)
 	for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++) {
 		auto_buf back = BUF_INIT(4096);
 
-		assert_rc(text_unescape(&back, broken[i], strlen(broken[i])), -EBADMSG);
+		CHECK_RC(text_unescape(&back, broken[i], strlen(broken[i])), -EBADMSG);
 	}
 }
 
@@ -66,7 +66,7 @@ static void encodes(const struct remote_request *rq, const char *expected)
 {
 	auto_buf b = BUF_INIT(request_bytes(rq));
 
-	assert_rc(request_encode(&b, 7, rq, false), 0);
+	CHECK_RC(request_encode(&b, 7, rq, false), 0);
 	assert_string_equal(b.data, expected);
 }
 
@@ -120,11 +120,11 @@ static void encodes_bodies_as_text_when_asked(void **state)
 	struct remote_request rq = { .op = OP_WRITE, .handle = 1, .data = "a\0b\n", .n = 4 };
 	auto_buf b = BUF_INIT(request_bytes(&rq));
 
-	assert_rc(request_encode(&b, 7, &rq, true), 0);
+	CHECK_RC(request_encode(&b, 7, &rq, true), 0);
 	assert_string_equal(b.data, "7 write 1 0 4\na\\0000b\\0012\n");
 	rq.n = 0;
 	buf_reset(&b);
-	assert_rc(request_encode(&b, 7, &rq, true), 0);
+	CHECK_RC(request_encode(&b, 7, &rq, true), 0);
 	assert_string_equal(b.data, "7 write 1 0 0\n-\n");
 }
 
@@ -132,7 +132,7 @@ static void refuses(const struct remote_request *rq, int expected)
 {
 	auto_buf b = BUF_INIT(request_bytes(rq));
 
-	assert_rc(request_encode(&b, 7, rq, false), expected);
+	CHECK_RC(request_encode(&b, 7, rq, false), expected);
 }
 
 static void refuses_what_cannot_be_said(void **state)
@@ -168,21 +168,21 @@ static void reads_answers(void **state)
 	struct err err;
 	uint64_t n[2];
 
-	assert_rc(parse("d 7 1048576", &a), 0);
+	CHECK_RC(parse("d 7 1048576", &a), 0);
 	assert_int_equal(a.n, 1048576);
-	assert_rc(parse("= 4294967295", &a), 0);
+	CHECK_RC(parse("= 4294967295", &a), 0);
 	assert_int_equal(a.tag, UINT32_MAX);
-	assert_rc(answer_numbers(&a, n, 0), 0);
-	assert_rc(answer_numbers(&a, n, 1), -EBADMSG);
-	assert_rc(parse("= 1 5 9223372036854775807", &a), 0);
-	assert_rc(answer_numbers(&a, n, 2), 0);
+	CHECK_RC(answer_numbers(&a, n, 0), 0);
+	CHECK_RC(answer_numbers(&a, n, 1), -EBADMSG);
+	CHECK_RC(parse("= 1 5 9223372036854775807", &a), 0);
+	CHECK_RC(answer_numbers(&a, n, 2), 0);
 	assert_true(n[1] == INT64_MAX);
-	assert_rc(answer_numbers(&a, n, 1), -EBADMSG);
-	assert_rc(parse("! 3 ENOTEMPTY it\\0040is \\033[1m full", &a), 0);
-	assert_rc(a.rc, -ENOTEMPTY);
+	CHECK_RC(answer_numbers(&a, n, 1), -EBADMSG);
+	CHECK_RC(parse("! 3 ENOTEMPTY it\\0040is \\033[1m full", &a), 0);
+	CHECK_RC(a.rc, -ENOTEMPTY);
 	answer_sentence(&a, &err);
 	assert_null(strchr(err.text, '\033'));
-	assert_rc(parse("! 3 ENOENT -", &a), 0);
+	CHECK_RC(parse("! 3 ENOENT -", &a), 0);
 	answer_sentence(&a, &err);
 	assert_string_equal(err.text, "");
 }
@@ -197,8 +197,8 @@ static void peers_cannot_say_this_sides_errnos(void **state)
 		auto_free char *line = xprintf("! 1 %s -", names[i]);
 		struct answer a;
 
-		assert_rc(parse(line, &a), 0);
-		assert_rc(a.rc, -EIO);
+		CHECK_RC(parse(line, &a), 0);
+		CHECK_RC(a.rc, -EIO);
 	}
 }
 
@@ -226,8 +226,8 @@ static void reads_run_ends(void **state)
 	struct run_end end;
 	struct answer a;
 
-	assert_rc(parse("= 1 signaled 15 3 4", &a), 0);
-	assert_rc(answer_run_end(&a, &end), 0);
+	CHECK_RC(parse("= 1 signaled 15 3 4", &a), 0);
+	CHECK_RC(answer_run_end(&a, &end), 0);
 	assert_int_equal(end.state, RUN_SIGNALED);
 	assert_int_equal(run_end_status(&end), 143);
 	assert_int_equal(end.out, 3);
@@ -235,7 +235,7 @@ static void reads_run_ends(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		a.text = bad[i];
 		a.text_n = strlen(bad[i]);
-		assert_rc(answer_run_end(&a, &end), -EBADMSG);
+		CHECK_RC(answer_run_end(&a, &end), -EBADMSG);
 	}
 }
 
@@ -274,7 +274,7 @@ static void any_split_gives_the_same(void **state)
 	for (size_t n = 1; n < sizeof(stream); n++) {
 		auto_buf back = BUF_INIT(4096);
 
-		assert_rc(feed_in_parts(stream, strlen(stream), n, &back), 0);
+		CHECK_RC(feed_in_parts(stream, strlen(stream), n, &back), 0);
 		assert_string_equal(buf_text(&back), stream);
 	}
 }
@@ -291,7 +291,7 @@ static void flipped_bytes_are_refused_or_harmless(void **state)
 			memcpy(copy, stream, sizeof(stream));
 			copy[at] ^= (char)(1 << bit);
 			rc = feed_in_parts(copy, strlen(stream), strlen(stream), &whole);
-			assert_rc(feed_in_parts(copy, strlen(stream), 1, &single), rc);
+			CHECK_RC(feed_in_parts(copy, strlen(stream), 1, &single), rc);
 			assert_string_equal(buf_text(&whole), buf_text(&single));
 		}
 	}
@@ -304,9 +304,9 @@ static void endless_lines_are_refused(void **state)
 
 	memset(line, 'x', sizeof(line));
 	memcpy(line, "! 1 EIO ", 8);
-	assert_rc(feed_in_parts(line, sizeof(line), 100, &back), -EBADMSG);
+	CHECK_RC(feed_in_parts(line, sizeof(line), 100, &back), -EBADMSG);
 	line[sizeof(line) - 1] = '\n';
-	assert_rc(feed_in_parts(line, sizeof(line), sizeof(line), &back), -EBADMSG);
+	CHECK_RC(feed_in_parts(line, sizeof(line), sizeof(line), &back), -EBADMSG);
 }
 
 /* --- records ------------------------------------------------------------ */
@@ -324,7 +324,7 @@ static void reads_records(void **state)
 {
 	struct entry e;
 
-	assert_rc(parse_record(RECORD(""), false, &e), 0);
+	CHECK_RC(parse_record(RECORD(""), false, &e), 0);
 	assert_int_equal(e.attr.mode, S_IFREG | 0644);
 	assert_int_equal(e.attr.dev, 2049);
 	assert_int_equal(e.attr.gid, UINT32_MAX);
@@ -333,7 +333,7 @@ static void reads_records(void **state)
 	assert_int_equal(e.attr.ctime.tv_nsec, 123456789);
 	assert_int_equal(e.attr.rdev_major, 0x1f);
 	assert_null(e.name);
-	assert_rc(parse_record(RECORD("a|b\nc"), true, &e), 0);
+	CHECK_RC(parse_record(RECORD("a|b\nc"), true, &e), 0);
 	assert_string_equal(e.name, "a|b\nc");
 	free(e.name);
 }
@@ -357,21 +357,21 @@ static void refuses_malformed_records(void **state)
 	char name[300];
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		assert_rc(parse_record(bad[i], true, &e), -EBADMSG);
-	assert_rc(parse_record(RECORD("n"), false, &e), -EBADMSG);
+		CHECK_RC(parse_record(bad[i], true, &e), -EBADMSG);
+	CHECK_RC(parse_record(RECORD("n"), false, &e), -EBADMSG);
 	memset(name, 'n', sizeof(name));
 	snprintf(name, sizeof(name), "81a4 1 1 1 0 0 5 8 1 2 3 0 0|||");
 	name[strlen(name)] = 'n';
 	memcpy(name + sizeof(name) - 2, "/\n", 2);
-	assert_rc(record_parse(name, sizeof(name), true, &e), -EBADMSG);
-	assert_rc(record_parse(RECORD("a\0b"), sizeof(RECORD("a\0b")) - 1, true, &e), -EBADMSG);
+	CHECK_RC(record_parse(name, sizeof(name), true, &e), -EBADMSG);
+	CHECK_RC(record_parse(RECORD("a\0b"), sizeof(RECORD("a\0b")) - 1, true, &e), -EBADMSG);
 }
 
 static void strange_times_are_clamped(void **state)
 {
 	struct entry e;
 
-	assert_rc(parse_record(
+	CHECK_RC(parse_record(
 			  "41ed 1 1 1 0 0 5 8 9223372036854775807 -9223372036854775807 0 0 0|||/\n",
 			  false, &e),
 		0);
@@ -393,8 +393,8 @@ static void listings_come_in_any_split(void **state)
 
 			rc = listing_feed(&l, listing_text + at, left < n ? left : n);
 		}
-		assert_rc(rc, 0);
-		assert_rc(listing_end(&l), 0);
+		CHECK_RC(rc, 0);
+		CHECK_RC(listing_end(&l), 0);
 		assert_int_equal(l.count, 4);
 		assert_string_equal(l.entries[1].name, "b|\n");
 	}
@@ -408,8 +408,8 @@ static void cut_listings_are_refused(void **state)
 		auto_with(listing_fini) struct listing l;
 
 		listing_init(&l, true);
-		assert_rc(listing_feed(&l, one, n), 0);
-		assert_rc(listing_end(&l), -EBADMSG);
+		CHECK_RC(listing_feed(&l, one, n), 0);
+		CHECK_RC(listing_end(&l), -EBADMSG);
 	}
 }
 
@@ -425,12 +425,12 @@ static void listings_have_a_ceiling(void **state)
 		buf_str(&many, one);
 	for (int i = 0; i < 1000 && rc == 0; i++)
 		rc = listing_feed(&l, many.data, many.len);
-	assert_rc(rc, 0);
+	CHECK_RC(rc, 0);
 	assert_int_equal(l.count, LISTING_ENTRIES_MAX);
-	assert_rc(listing_feed(&l, one, strlen(one)), -EMSGSIZE);
+	CHECK_RC(listing_feed(&l, one, strlen(one)), -EMSGSIZE);
 	listing_fini(&l);
 	l.bytes = PROTO_LIST_MAX;
-	assert_rc(listing_feed(&l, one, 1), -EMSGSIZE);
+	CHECK_RC(listing_feed(&l, one, 1), -EMSGSIZE);
 }
 
 /* --- hello -------------------------------------------------------------- */
@@ -444,7 +444,7 @@ static void reads_hellos(void **state)
 {
 	auto_with(info_fini) struct info info = { 0 };
 
-	assert_rc(greet("hello sbx 1 sh max=131072 body=text calls=4 ops=stat,list,new,run "
+	CHECK_RC(greet("hello sbx 1 sh max=131072 body=text calls=4 ops=stat,list,new,run "
 			"uid=1000 gid=50 "
 			"cwd=/a\\0040b why=no\\0040dd future=x",
 			  &info),
@@ -471,15 +471,15 @@ static void refuses_malformed_hellos(void **state)
 	struct info info;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		assert_rc(greet(bad[i], &info), -EBADMSG);
-	assert_rc(greet("hello sbx 2 whatever", &info), -EPROTONOSUPPORT);
+		CHECK_RC(greet(bad[i], &info), -EBADMSG);
+	CHECK_RC(greet("hello sbx 2 whatever", &info), -EPROTONOSUPPORT);
 }
 
 static void large_promises_are_cut(void **state)
 {
 	auto_with(info_fini) struct info info = { 0 };
 
-	assert_rc(greet("hello sbx 1 static max=99999999999 calls=99999999", &info), 0);
+	CHECK_RC(greet("hello sbx 1 static max=99999999999 calls=99999999", &info), 0);
 	assert_int_equal(info.said.max, PROTO_PIECE_MAX);
 	assert_int_equal(info.said.calls, INFO_CALLS_MAX);
 	assert_string_equal(info.said.cwd, "/");

@@ -1,4 +1,4 @@
-#include "tests/lib/check.h"
+#include "tests/lib/test.h"
 #include "tests/lib/peer.h"
 
 #include "common/base/clock.h"
@@ -36,13 +36,13 @@ static void tells_attributes(void **state)
 	struct remote_request rq = { .op = OP_STAT, .path = "/etc/passwd" };
 	struct remote_reply reply;
 
-	assert_rc(remote_call(r, &rq, deadline_after(5000), &reply), 0);
+	CHECK_RC(remote_call(r, &rq, deadline_after(5000), &reply), 0);
 	assert_true(reply.has_attr);
 	assert_int_equal(reply.attr.ino, 42);
 	assert_int_equal(reply.attr.mtime.tv_nsec, 500000000);
 	remote_reply_fini(&reply);
 	rq.path = "/none";
-	assert_rc(remote_call(r, &rq, deadline_after(5000), &reply), -ENOENT);
+	CHECK_RC(remote_call(r, &rq, deadline_after(5000), &reply), -ENOENT);
 	assert_string_equal(reply.err.text, "it is not there");
 	remote_reply_fini(&reply);
 	remote_close(r, 1000);
