@@ -1,6 +1,5 @@
 #include "common/base/clock.h"
 #include "common/base/io.h"
-#include "common/base/log.h"
 #include "plugin/cli.h"
 #include "plugin/forward.h"
 #include "plugin/mountinfo.h"
@@ -192,25 +191,28 @@ static int hear(int fd, struct buf *ret)
 	return 0;
 }
 
+/*
+ * What went wrong the daemon has said on standard error itself, which it shares with us so that a
+ * credential plugin can ask there. -ECANCELED: it has been said.
+ */
 static int answer(const char *dir, pid_t pid, int fd, struct err *err)
 {
 	auto_buf text = BUF_INIT(ANSWER_MAX);
-	auto_buf shown = BUF_INIT(4 * ANSWER_MAX);
 	int rc = hear(fd, &text);
-	size_t n = strcspn(buf_text(&text), "\n");
+	int status;
 
 	if (rc == -ETIMEDOUT) {
 		kill(pid, SIGTERM);
 		return err_set(err, rc, "cannot mount at %s: " DAEMON " was not ready after %d s",
 			dir, MOUNT_TIMEOUT_MS / 1000);
 	}
-	if (n == strlen("mounted") && !memcmp(buf_text(&text), "mounted", n))
+	status = program_wait(pid);
+	if (!strcmp(buf_text(&text), "mounted\n"))
 		return 0;
-	log_escape(&shown, buf_text(&text), n);
-	if (shown.len)
-		return err_set(err, -EIO, "%s", buf_text(&shown));
-	rc = program_wait(pid);
-	return err_set(err, -EIO, "cannot mount at %s: " DAEMON " ended with status %d", dir, rc);
+	if (text.len || status == EXIT_FAILED || status == EXIT_USAGE)
+		return -ECANCELED;
+	return err_set(
+		err, -EIO, "cannot mount at %s: " DAEMON " ended with status %d", dir, status);
 }
 
 static int start(const char *path, struct args *a, const char *dir, struct err *err)
@@ -274,6 +276,8 @@ static int run(struct cli *cli, const void *settings)
 	if (!rc)
 		rc = mount_at(cli, m, dir, t, &err);
 	kube_target_free(t);
+	if (rc == -ECANCELED)
+		return EXIT_FAILED;
 	if (rc < 0)
 		return cli_failed(&err, rc);
 	say("mounted at %s", dir);
