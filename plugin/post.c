@@ -47,7 +47,7 @@ static int taken(struct kube *k, const char *ns, const cJSON *posted, struct err
 	if (!sandbox_get(k, ns, name, &there, NULL) && json_at(there, "metadata.deletionTimestamp"))
 		return err_set(err, -EEXIST,
 			"cannot create sandbox %s/%s: the one of this name is still being deleted; "
-			"try again in some seconds, or use rm --wait",
+			"try again in some seconds, or wait with \"kubectl sbx rm\"",
 			ns, name);
 	return -EEXIST;
 }
