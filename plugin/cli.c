@@ -1,8 +1,12 @@
 #include "plugin/cli.h"
 
 #include "common/base/buf.h"
+#include "common/base/log.h"
 
 #include <stdarg.h>
+
+#define VERBOSE_REQUESTS 6
+#define VERBOSE_ALL      8
 
 void kube_at(struct kube **k)
 {
@@ -50,8 +54,12 @@ int cli_usage(const struct cli *cli, const char *fmt, ...)
 int cli_open(const struct cli *cli, struct kube **ret, struct err *err)
 {
 	struct kube_target *t;
-	int rc = kube_target_load(&cli->flags, &t, err);
+	int rc;
 
+	/* as kubectl: 6 shows the requests, 8 and more all there is */
+	if (cli->flags.verbosity >= VERBOSE_REQUESTS)
+		log_trace_set(cli->flags.verbosity >= VERBOSE_ALL ? "all" : "rest,watch");
+	rc = kube_target_load(&cli->flags, &t, err);
 	if (rc < 0)
 		return rc;
 	return kube_open(t, ret, err);

@@ -69,7 +69,7 @@ static const struct example examples[] = {
 	{ "a sandbox called web", "create web --image node:20-alpine" },
 	{ "Python, with a name made up, gone after an hour", "create --runtime python --ttl 1h" },
 	{ "more memory, an environment, a note for others",
-		"create web -e PORT=8080 --memory 1Gi --limit-memory 2Gi --meta owner=ann" },
+		"create web -e PORT=8080 --memory 2Gi --meta owner=ann" },
 	{ "volumes and the like from a Pod of your own", "create web -f pod.yaml" },
 	{ "the Pod, without creating it", "create web --image debian:12 --dry-run -o yaml" },
 	{ NULL },

@@ -51,12 +51,12 @@ static void add_place(const struct kube_flags *f, struct args *a)
 
 /* --- a kubeconfig in memory ---------------------------------------------------- */
 
-static cJSON *named(cJSON *root, const char *list, const char *kind)
+static cJSON *named(cJSON *root, const char *list, const char *name, const char *kind)
 {
 	cJSON *one = cJSON_CreateObject();
 
 	cJSON_AddItemToArray(cJSON_AddArrayToObject(root, list), one);
-	cJSON_AddStringToObject(one, "name", "flags");
+	cJSON_AddStringToObject(one, "name", name);
 	return cJSON_AddObjectToObject(one, kind);
 }
 
@@ -68,7 +68,7 @@ static void add_text(cJSON *object, const char *name, const char *value)
 
 static void add_cluster(cJSON *root, const struct kube_target *t)
 {
-	cJSON *c = named(root, "clusters", "cluster");
+	cJSON *c = named(root, "clusters", "flags", "cluster");
 
 	add_text(c, "server", t->server);
 	add_text(c, "tls-server-name", t->tls_server_name);
@@ -87,20 +87,22 @@ static void add_cluster(cJSON *root, const struct kube_target *t)
 
 static char *config_text(const struct kube_flags *f, const struct kube_target *t)
 {
+	/* what the mount is called after */
+	const char *name = *t->context ? t->context : t->host;
 	auto_json root = cJSON_CreateObject();
 	cJSON *user, *context;
 
 	cJSON_AddStringToObject(root, "apiVersion", "v1");
 	cJSON_AddStringToObject(root, "kind", "Config");
-	cJSON_AddStringToObject(root, "current-context", "flags");
+	cJSON_AddStringToObject(root, "current-context", name);
 	add_cluster(root, t);
-	user = named(root, "users", "user");
+	user = named(root, "users", "flags", "user");
 	add_text(user, "token", f->token);
 	add_text(user, "username", f->username);
 	add_text(user, "password", f->password);
 	add_text(user, "client-certificate", f->client_certificate);
 	add_text(user, "client-key", f->client_key);
-	context = named(root, "contexts", "context");
+	context = named(root, "contexts", name, "context");
 	cJSON_AddStringToObject(context, "cluster", "flags");
 	cJSON_AddStringToObject(context, "user", "flags");
 	cJSON_AddStringToObject(context, "namespace", t->ns);

@@ -2,7 +2,37 @@
 
 #include "common/base/buf.h"
 
+#define WIDTH  78
 #define COLUMN 26 /* where the explanations begin */
+
+/* Words until the next empty line, as many a line as fit; what stands behind it. */
+static const char *paragraph(FILE *to, const char *at)
+{
+	size_t column = 0;
+
+	while (*at && *at != '\n') {
+		size_t n = strcspn(at, " \n");
+
+		if (column && column + 1 + n > WIDTH) {
+			fputc('\n', to);
+			column = 0;
+		}
+		fprintf(to, "%s%.*s", column ? " " : "", (int)n, at);
+		column += n + (column > 0);
+		at += n + (at[n] != '\0');
+	}
+	fputc('\n', to);
+	return at;
+}
+
+static void paragraphs(FILE *to, const char *at)
+{
+	while (*at) {
+		at = paragraph(to, at);
+		if (*at)
+			fputc(*at++, to);
+	}
+}
 
 static void entry(FILE *to, const char *left, const char *right)
 {
@@ -67,7 +97,8 @@ void help_all(FILE *to, const char *program, const struct verb *const *verbs, si
 
 void help_verb(FILE *to, const char *program, const struct verb *verb)
 {
-	fprintf(to, "%s\n\nUsage:\n  %s %s %s\n", verb->about, program, verb->name, verb->args);
+	paragraphs(to, verb->about);
+	fprintf(to, "\nUsage:\n  %s %s %s\n", program, verb->name, verb->args);
 	if (verb->opts) {
 		fputs("\nFlags:\n", to);
 		for (const struct opt *o = verb->opts; o->name; o++)

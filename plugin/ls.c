@@ -41,6 +41,8 @@ static int list(struct kube *k, const char *ns, const char *selector, struct sho
 	if (rc < 0)
 		return cli_failed(&err, rc);
 	items = json_at(pods, "items");
+	if (!cJSON_IsArray(items) && !json_at(pods, "kind"))
+		return cli_failed(&err, err_set(&err, -EBADMSG, "what came is no list of Pods"));
 	if (!cJSON_GetArraySize(items) && show->format <= SHOW_WIDE) {
 		if (ns)
 			say("no sandboxes in namespace %s", ns);

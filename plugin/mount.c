@@ -1,6 +1,5 @@
 #include "common/base/clock.h"
 #include "common/base/io.h"
-#include "common/base/log.h"
 #include "plugin/cli.h"
 #include "plugin/forward.h"
 #include "plugin/mountinfo.h"
@@ -44,8 +43,7 @@ static const struct opt opts[] = {
 
 static const struct example examples[] = {
 	{ "all sandboxes of the namespace as folders", "mount ~/sbx" },
-	{ "run something there",
-		"run web -- true; echo 'npm test' > ~/sbx/web/cmd; cat ~/sbx/web/stdout" },
+	{ "in every namespace, in the foreground", "mount ~/sbx -A --foreground" },
 	{ "a plain Pod, read only", "mount ~/api --pod api-0 -c server -o ro" },
 	{ "take it away again", "unmount ~/sbx" },
 	{ NULL },
@@ -193,25 +191,28 @@ static int hear(int fd, struct buf *ret)
 	return 0;
 }
 
+/*
+ * What went wrong the daemon has said on standard error itself, which it shares with us so that a
+ * credential plugin can ask there. -ECANCELED: it has been said.
+ */
 static int answer(const char *dir, pid_t pid, int fd, struct err *err)
 {
 	auto_buf text = BUF_INIT(ANSWER_MAX);
-	auto_buf shown = BUF_INIT(4 * ANSWER_MAX);
 	int rc = hear(fd, &text);
-	size_t n = strcspn(buf_text(&text), "\n");
+	int status;
 
 	if (rc == -ETIMEDOUT) {
 		kill(pid, SIGTERM);
 		return err_set(err, rc, "cannot mount at %s: " DAEMON " was not ready after %d s",
 			dir, MOUNT_TIMEOUT_MS / 1000);
 	}
-	if (n == strlen("mounted") && !memcmp(buf_text(&text), "mounted", n))
+	status = program_wait(pid);
+	if (!strcmp(buf_text(&text), "mounted\n"))
 		return 0;
-	log_escape(&shown, buf_text(&text), n);
-	if (shown.len)
-		return err_set(err, -EIO, "%s", buf_text(&shown));
-	rc = program_wait(pid);
-	return err_set(err, -EIO, "cannot mount at %s: " DAEMON " ended with status %d", dir, rc);
+	if (text.len || status == EXIT_FAILED || status == EXIT_USAGE)
+		return -ECANCELED;
+	return err_set(
+		err, -EIO, "cannot mount at %s: " DAEMON " ended with status %d", dir, status);
 }
 
 static int start(const char *path, struct args *a, const char *dir, struct err *err)
@@ -234,24 +235,21 @@ static int start(const char *path, struct args *a, const char *dir, struct err *
 	return answer(dir, pid, in, err);
 }
 
-static int mount_at(
-	const struct cli *cli, const struct mount_settings *m, const char *dir, struct err *err)
+static int mount_at(const struct cli *cli, const struct mount_settings *m, const char *dir,
+	const struct kube_target *t, struct err *err)
 {
 	auto_free char *path = program_find(DAEMON, DAEMON_BESIDE);
-	struct kube_target *t;
 	auto_close int config = -1;
 	auto_args a = { 0 };
-	int rc;
+	int rc = check_fuse(err);
 
+	if (rc < 0)
+		return rc;
 	if (!path)
 		return err_set(err, -ENOENT,
 			"cannot mount: " DAEMON " is neither beside this program nor on PATH");
-	rc = kube_target_load(&cli->flags, &t, err);
-	if (rc < 0)
-		return rc;
 	args_add(&a, DAEMON);
 	rc = forward_flags(&cli->flags, t, &a, &config, err);
-	kube_target_free(t);
 	if (rc < 0)
 		return rc;
 	add_settings(m, &a);
@@ -266,6 +264,7 @@ static int run(struct cli *cli, const void *settings)
 {
 	const struct mount_settings *m = settings;
 	const char *dir = cli->words.count ? cli->words.at[0] : "";
+	struct kube_target *t = NULL;
 	struct err err = { 0 };
 	int rc = check(cli, m);
 
@@ -273,9 +272,12 @@ static int run(struct cli *cli, const void *settings)
 		return rc;
 	rc = check_dir(cli, dir, has_option(&m->fuse, "nonempty"), &err);
 	if (!rc)
-		rc = check_fuse(&err);
+		rc = kube_target_load(&cli->flags, &t, &err);
 	if (!rc)
-		rc = mount_at(cli, m, dir, &err);
+		rc = mount_at(cli, m, dir, t, &err);
+	kube_target_free(t);
+	if (rc == -ECANCELED)
+		return EXIT_FAILED;
 	if (rc < 0)
 		return cli_failed(&err, rc);
 	say("mounted at %s", dir);

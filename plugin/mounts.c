@@ -2,6 +2,8 @@
 #include "plugin/mountinfo.h"
 #include "plugin/table.h"
 
+#define PREFIX "sbxfs:"
+
 struct list {
 	bool no_headers;
 };
@@ -15,6 +17,12 @@ static const struct example examples[] = {
 	{ "what is mounted where", "mounts" },
 	{ NULL },
 };
+
+/* sbxfs:CONTEXT/NAMESPACE */
+static const char *whose(const char *source)
+{
+	return strncmp(source, PREFIX, strlen(PREFIX)) ? source : source + strlen(PREFIX);
+}
 
 static int run(struct cli *cli, const void *settings)
 {
@@ -40,7 +48,7 @@ static int run(struct cli *cli, const void *settings)
 	}
 	for (size_t i = 0; i < all.count; i++) {
 		table_add(&t, all.at[i].dir);
-		table_add(&t, all.at[i].source);
+		table_add(&t, whose(all.at[i].source));
 	}
 	table_print(&t, stdout, NULL);
 	table_fini(&t);

@@ -18,18 +18,24 @@ static bool unsure(int rc)
 	return rc == -ETIMEDOUT || rc == -EPIPE || rc == -ECONNRESET || rc == -EIO;
 }
 
-static void remove_if_ours(struct kube *k, const char *ns, const cJSON *posted)
+/* Returns the errno of the creation, with a word of doubt where one is due. */
+static int look_after(
+	struct kube *k, const char *ns, const cJSON *posted, int failed, struct err *err)
 {
 	const char *name = json_str(posted, "metadata.name", "");
+	struct err said = *err;
 	auto_json there = NULL;
+	int rc = sandbox_get(k, ns, name, &there, NULL);
 
-	if (sandbox_get(k, ns, name, &there, NULL) < 0)
-		return;
-	if (strcmp(request_of(there), request_of(posted)))
-		return;
-	if (sandbox_delete(k, ns, name, json_str(there, "metadata.uid", NULL), 0, NULL) < 0)
-		say("error: the Pod %s/%s came to be all the same and could not be deleted", ns,
-			name);
+	if (!rc && strcmp(request_of(there), request_of(posted)))
+		return failed;
+	if (!rc)
+		rc = sandbox_delete(k, ns, name, json_str(there, "metadata.uid", NULL), 0, NULL);
+	if (!rc)
+		return failed;
+	/* a server may still come to it, so "not there" is not certain either */
+	return err_set(err, failed, "%.800s; it may come to be all the same: look for %s/%s later",
+		said.text, ns, name);
 }
 
 /* Of a name that is taken: by one that is going, or by one that stays? */
@@ -41,7 +47,7 @@ static int taken(struct kube *k, const char *ns, const cJSON *posted, struct err
 	if (!sandbox_get(k, ns, name, &there, NULL) && json_at(there, "metadata.deletionTimestamp"))
 		return err_set(err, -EEXIST,
 			"cannot create sandbox %s/%s: the one of this name is still being deleted; "
-			"try again in some seconds, or use rm --wait",
+			"try again in some seconds, or wait with \"kubectl sbx rm\"",
 			ns, name);
 	return -EEXIST;
 }
@@ -59,8 +65,14 @@ int post_sandbox(
 		if (rc < 0)
 			return rc;
 		rc = sandbox_create(k, w->ns, pod, ret, err);
+		if (!rc && !json_at(*ret, "metadata.uid")) {
+			cJSON_Delete(*ret);
+			*ret = NULL;
+			rc = err_set(err, -EIO, "cannot create sandbox in %s: the answer is no Pod",
+				w->ns);
+		}
 		if (unsure(rc))
-			remove_if_ours(k, w->ns, pod);
+			return look_after(k, w->ns, pod, rc, err);
 		if (rc == -EEXIST && !made_up)
 			return taken(k, w->ns, pod, err);
 		if (rc != -EEXIST)

@@ -53,9 +53,12 @@ static const char *number_end(const char *at)
 
 static const char *exponent_end(const char *at)
 {
-	const char *from = at + 1 + (at[1] == '+' || at[1] == '-');
+	const char *from = at + 1;
 
-	return *at && strchr("eE", *at) && digits(from) ? from + digits(from) : at;
+	if (*at != 'e' && *at != 'E')
+		return at;
+	from += *from == '+' || *from == '-';
+	return digits(from) ? from + digits(from) : at;
 }
 
 int quantity_parse(const char *text, double *ret)

@@ -13,13 +13,14 @@ struct rm {
 	int64_t grace_s;
 };
 
-static const struct rm defaults = { .grace_s = -1 };
+static const struct rm defaults = { .grace_s = -1, .wait = true };
 
 static const struct opt opts[] = {
 	{ "selector", 'l', OPT_TEXT, "LABELS", "the sandboxes with these labels",
 		offsetof(struct rm, selector) },
 	{ "all", 0, OPT_BOOL, NULL, "every sandbox of the namespace", offsetof(struct rm, all) },
-	{ "wait", 0, OPT_BOOL, NULL, "wait until they are gone", offsetof(struct rm, wait) },
+	{ "wait", 0, OPT_BOOL, NULL, "wait until they are gone (--wait=false: do not)",
+		offsetof(struct rm, wait) },
 	{ "grace", 0, OPT_NUMBER, "SECONDS", "time they get to end by themselves (5); 0: none",
 		offsetof(struct rm, grace_s) },
 	{ NULL },
@@ -27,7 +28,7 @@ static const struct opt opts[] = {
 
 static const struct example examples[] = {
 	{ "one, or several", "rm web db test/api" },
-	{ "at once, and only back when it is gone", "rm web --grace 0 --wait" },
+	{ "at once, without waiting for the end", "rm web --grace 0 --wait=false" },
 	{ "by label", "rm -l team=red" },
 	{ "all of the namespace", "rm --all" },
 	{ NULL },
@@ -249,9 +250,9 @@ const struct verb verb_rm = {
 	.name = "rm",
 	.args = "NAME... | -l LABELS | --all  [FLAGS]",
 	.summary = "destroy sandboxes",
-	.about = "Destroys sandboxes, and the Service NAME-svc of each if there is one. All are "
-		 "tried;\n"
-		 "the exit status is 1 if one could not be removed. Plain Pods are refused.",
+	.about = "Destroys sandboxes, and the Service NAME-svc of each if there is one, and waits\n"
+		 "until they are gone. All are tried; the exit status is 1 if one could not be\n"
+		 "removed. Plain Pods are refused.",
 	.examples = examples,
 	.opts = opts,
 	.defaults = &defaults,

@@ -22,8 +22,7 @@ struct run {
 #define AT(member) offsetof(struct run, member)
 
 static const struct opt opts[] = {
-	{ "stdin", 'i', OPT_BOOL, NULL, "pass standard input on; without it the command's is empty",
-		AT(input) },
+	{ "stdin", 'i', OPT_BOOL, NULL, "pass standard input on; else it is empty", AT(input) },
 	{ "cwd", 0, OPT_TEXT, "DIR", "where it runs; without it the container's own place",
 		AT(cwd) },
 	{ "env", 'e', OPT_LIST, "NAME=VALUE", "environment of this run; repeatable", AT(env) },

@@ -115,13 +115,20 @@ static void add_row(const struct show *s, struct table *t, const cJSON *pod)
 
 /* --- documents ------------------------------------------------------------- */
 
-/* What the server keeps for itself and nobody reads. */
+/*
+ * Without what the server keeps for itself and nobody reads; with what the items of a list do not
+ * carry, but would alone.
+ */
 static cJSON *without_noise(const cJSON *pod)
 {
 	cJSON *copy = cJSON_Duplicate(pod, true);
 	cJSON *metadata = cJSON_GetObjectItemCaseSensitive(copy, "metadata");
 
 	cJSON_DeleteItemFromObjectCaseSensitive(metadata, "managedFields");
+	if (!json_at(copy, "kind")) {
+		cJSON_AddStringToObject(copy, "apiVersion", "v1");
+		cJSON_AddStringToObject(copy, "kind", "Pod");
+	}
 	return copy;
 }
 
@@ -154,14 +161,7 @@ static cJSON *list_of(const cJSON *items)
 	cJSON_AddStringToObject(list, "kind", "List");
 	array = cJSON_AddArrayToObject(list, "items");
 	cJSON_ArrayForEach (pod, items) {
-		cJSON *copy = without_noise(pod);
-
-		/* the items of a list do not carry these, alone they would */
-		if (!json_at(copy, "kind")) {
-			cJSON_AddStringToObject(copy, "apiVersion", "v1");
-			cJSON_AddStringToObject(copy, "kind", "Pod");
-		}
-		cJSON_AddItemToArray(array, copy);
+		cJSON_AddItemToArray(array, without_noise(pod));
 	}
 	return list;
 }

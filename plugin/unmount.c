@@ -19,8 +19,8 @@ struct unmount {
 
 static const struct opt opts[] = {
 	{ "force", 'f', OPT_BOOL, NULL,
-		"also while programs work in it: it vanishes at once from\n"
-		"the tree and ends when they let go",
+		"also while programs work in it: it goes from the\n"
+		"tree at once, and ends when they let go",
 		offsetof(struct unmount, force) },
 	{ NULL },
 };

@@ -31,7 +31,7 @@ struct verb {
 	const char *name;
 	const char *args;    /* "NAME -- CMD [ARG]..." */
 	const char *summary; /* for the list of verbs */
-	const char *about;   /* paragraphs, wrapped by hand at 78 columns */
+	const char *about;   /* paragraphs with an empty line between; wrapped when printed */
 	const struct example *examples;
 	const struct opt *opts; /* or NULL */
 	const void *defaults;   /* settings to begin with; NULL: zeroes */

@@ -137,6 +137,17 @@ static int check_image(const char *image, struct err *err)
 		err, -EINVAL, "--image wants an image like debian:12-slim, not \"%.60s\"", image);
 }
 
+static int check_pair(const char *what, const char *request, const char *limit, struct err *err)
+{
+	double low, high;
+
+	if (!request || !limit || quantity_parse(request, &low) || quantity_parse(limit, &high) ||
+		low <= high)
+		return 0;
+	return err_set(
+		err, -EINVAL, "--%s %s is more than --limit-%s %s", what, request, what, limit);
+}
+
 static int check_amounts(const struct pod_wish *w, struct err *err)
 {
 	int rc = check_quantity("cpu", w->cpu, err);
@@ -147,6 +158,10 @@ static int check_amounts(const struct pod_wish *w, struct err *err)
 		rc = check_quantity("limit-cpu", w->limit_cpu, err);
 	if (!rc)
 		rc = check_quantity("limit-memory", w->limit_memory, err);
+	if (!rc)
+		rc = check_pair("cpu", w->cpu, w->limit_cpu, err);
+	if (!rc)
+		rc = check_pair("memory", w->memory, w->limit_memory, err);
 	return rc;
 }
 

@@ -407,7 +407,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         folder = os.path.join(self.world.options.scratch, ns, name)
         os.makedirs(folder, exist_ok=True)
         wsexec.Exec(wsexec.Socket(self.rfile, self.wfile), self.query, folder,
-                    chosen.startswith("v5"), lambda kinds: self.take(*kinds)).run()
+                    chosen.startswith("v5"), lambda kinds: self.take(*kinds), self.hang_up).run()
         self.hang_up()
 
 

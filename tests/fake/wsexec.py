@@ -81,8 +81,8 @@ def no_such_program(name):
 
 
 class Exec:
-    def __init__(self, sock, query, folder, v5, take_fault):
-        self.sock, self.v5 = sock, v5
+    def __init__(self, sock, query, folder, v5, take_fault, hang_up):
+        self.sock, self.v5, self.hang_up = sock, v5, hang_up
         self.command = query.get("command", ["true"])
         self.wants = {ch for ch, name in ((1, "stdout"), (2, "stderr"))
                       if query.get(name, ["false"])[0] not in ("0", "false")}
@@ -104,7 +104,7 @@ class Exec:
                 data, self.left = data[:self.left], self.left - len(data)
             self.sock.send(2, bytes([channel]) + data)
             if self.left is not None and self.left <= 0:
-                self.sock.wfile.close()
+                self.hang_up()
                 return
 
     def take_input(self, process):

@@ -286,6 +286,8 @@ static void bad_wishes_are_refused(void **state)
 		{ { .meta = &meta }, "--meta wants KEY=VALUE" },
 		{ { .cpu = "lots" }, "--cpu wants an amount" },
 		{ { .limit_memory = "1gb" }, "--limit-memory wants an amount" },
+		{ { .memory = "64Mi", .limit_memory = "32Mi" }, "--memory 64Mi is more than" },
+		{ { .cpu = "1", .limit_cpu = "900m" }, "--cpu 1 is more than" },
 		{ { .user = "root" }, "--user wants numbers" },
 		{ { .user = "1:" }, "--user wants numbers" },
 		{ { .user = "-1" }, "--user wants numbers" },
