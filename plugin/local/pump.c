@@ -120,6 +120,7 @@ static void begin(struct pump *p, struct stream *s)
 	}
 	if (s->o.attach) {
 		s->phase = STREAM_RUNNING;
+		stream_started(s);
 		return;
 	}
 	s->phase = STREAM_STARTING;
@@ -162,6 +163,7 @@ static void runtime_ended(struct pump *p, struct stream *s)
 		return;
 	}
 	s->phase = STREAM_RUNNING;
+	stream_started(s);
 	s->process.fd = process_pidfd(s->pid);
 	want(p, &s->process, EPOLLIN);
 }

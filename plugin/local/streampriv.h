@@ -26,9 +26,11 @@ struct stream {
 	struct queue input;
 	struct queue output;
 	bool input_closed;
+	bool started;
 	bool finished;
 	bool abandoned;
 	bool resized;
+	bool stalled; /* the pump reads no output until it is kicked */
 	uint16_t columns, rows;
 
 	/* the pump's only */
@@ -45,6 +47,7 @@ struct stream {
 
 void stream_queue_output(struct stream *s, struct piece *p); /* takes */
 bool stream_output_full(struct stream *s);
+void stream_started(struct stream *s);
 void stream_finish(struct stream *s, cJSON *takes_status);
 struct piece *piece_new(void);
 
