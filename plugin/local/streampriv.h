@@ -35,6 +35,7 @@ struct stream {
 
 	/* the pump's only */
 	enum stream_phase phase;
+	int64_t begin_ms; /* a terminal waits until then for its size */
 	struct watched in, out, err, runtime, process;
 	pid_t runtime_pid, pid;
 	bool input_dead;
