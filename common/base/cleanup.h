@@ -59,6 +59,7 @@ static inline pthread_mutex_t *lock_now(pthread_mutex_t *m)
 #define scoped_join2(a, b) a##b
 #define scoped_join(a, b)  scoped_join2(a, b)
 #define scoped_lock(m) \
-	pthread_mutex_t *scoped_join(scoped_, __LINE__) auto_with(unlock_at) = lock_now(m)
+	pthread_mutex_t *scoped_join(scoped_, __LINE__) auto_with(unlock_at) __attribute__((unused)) = \
+		lock_now(m)
 
 #endif
