@@ -154,12 +154,18 @@ static void serve_review(const char *kind, struct call *c, struct answer *ret)
 {
 	cJSON *json = NULL, *status, *rule;
 
-	if (json_parse(buf_text(&c->body), c->body.len, &json) < 0 || !cJSON_IsObject(json)) {
+	/* kubectl asks in protobuf but reads JSON; what it asks does not matter. */
+	if (c->content_type && strstr(c->content_type, "protobuf"))
+		json = cJSON_CreateObject();
+	else if (json_parse(buf_text(&c->body), c->body.len, &json) < 0 || !cJSON_IsObject(json)) {
 		cJSON_Delete(json);
 		answer_status(ret, status_make(400, NULL, "the body is not a JSON object"));
 		return;
 	}
 	json_default(json, "kind", kind);
+	json_default(json, "apiVersion",
+		strcmp(kind, "SelfSubjectReview") ? "authorization.k8s.io/v1"
+						  : "authentication.k8s.io/v1");
 	json_object_at(json, "metadata");
 	status = json_object_at(json, "status");
 	if (!strcmp(kind, "SelfSubjectAccessReview"))

@@ -1,12 +1,15 @@
 #include "plugin/local/cgroup.h"
 #include "common/base/buf.h"
+#include "common/base/clock.h"
 #include "common/base/io.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <sys/stat.h>
 
-#define MOUNTS "/sys/fs/cgroup"
-#define DEPTH  6
+#define MOUNTS  "/sys/fs/cgroup"
+#define DEPTH   6
+#define BUSY_MS 2000
 
 static bool in_first_user_namespace(void)
 {
@@ -70,10 +73,17 @@ static void in_each_mount(const char *path, void visit(const char *path, void *a
 	visit(unified, arg);
 }
 
+/* A group is busy for a moment after its last process has died. */
 static void remove_one(const char *path, void *arg)
 {
-	if (access(path, F_OK) == 0)
+	int64_t deadline = deadline_after(BUSY_MS);
+
+	while (access(path, F_OK) == 0) {
 		remove_tree(path, DEPTH);
+		if (access(path, F_OK) < 0 || deadline_passed(deadline))
+			return;
+		poll(NULL, 0, 5);
+	}
 }
 
 static void remove_empty(const char *path, void *arg)

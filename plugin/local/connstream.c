@@ -4,7 +4,8 @@
 #include "plugin/local/server.h"
 #include "plugin/local/status.h"
 
-#define MESSAGE_MAX CHANNEL_MESSAGE_MAX
+#define MESSAGE_MAX  CHANNEL_MESSAGE_MAX
+#define CLOSE_WAIT_S 3
 
 static void stream_woke(void *arg)
 {
@@ -80,7 +81,10 @@ static int send_piece(struct conn *c, struct piece *p)
 	return rc < 0 ? -1 : 0;
 }
 
-/* "The stream is up": an empty message on the lowest channel that we write. */
+/*
+ * "The stream is up": an empty message on the lowest channel that we write. It waits for the
+ * process, since kubectl complains of what comes before it has set itself up behind the 101.
+ */
 static struct piece *first_piece(struct conn *c)
 {
 	struct piece *p = xcalloc(1, sizeof(*p));
@@ -117,7 +121,26 @@ static void resume_reading(struct conn *c)
 	lws_rx_flow_control(c->wsi, 1);
 }
 
-int conn_write_stream(struct conn *c)
+/*
+ * The connection is kept, and read, until the client has closed its side: to close it with bytes
+ * of the client's unread would make the kernel throw away what the client has not read yet.
+ */
+static int send_close(struct conn *c)
+{
+	/* FIN and opcode 8, two bytes: 1000. The library has no call for a close that goes on
+	 * reading. */
+	static const uint8_t frame[] = { 0x88, 2, 1000 >> 8, 1000 & 0xff };
+	uint8_t room[LWS_PRE + sizeof(frame)];
+
+	if (c->closing)
+		return 0;
+	c->closing = true;
+	memcpy(room + LWS_PRE, frame, sizeof(frame));
+	lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, CLOSE_WAIT_S);
+	return lws_write(c->wsi, room + LWS_PRE, sizeof(frame), LWS_WRITE_HTTP) < 0 ? -1 : 0;
+}
+
+int conn_write_stream(struct conn *c, struct engine *e)
 {
 	struct piece *p;
 	int rc = 0;
@@ -125,12 +148,14 @@ int conn_write_stream(struct conn *c)
 	if (!c->stream)
 		return 0;
 	resume_reading(c);
+	if (!stream_is_up(c->stream))
+		return 0;
 	p = c->first_sent ? stream_next_output(c->stream) : first_piece(c);
 	c->first_sent = true;
-	if (!p && stream_is_finished(c->stream)) {
-		lws_close_reason(c->wsi, LWS_CLOSE_STATUS_NORMAL, NULL, 0);
-		return -1;
-	}
+	if (stream_has_room(c->stream))
+		pump_kick(e->pump);
+	if (!p && stream_is_finished(c->stream))
+		return send_close(c);
 	if (!p)
 		return 0;
 	if (p->bytes[STREAM_PRE] != CHANNEL_STATUS || c->protocol->status || p->len == 1 ||
@@ -188,7 +213,7 @@ int conn_read_stream(struct conn *c, struct engine *e, const void *bytes, size_t
 {
 	const uint8_t *at = bytes;
 
-	if (!c->stream)
+	if (!c->stream || c->closing)
 		return 0;
 	if (c->protocol->base64) {
 		if (read_text(c, bytes, n) < 0)

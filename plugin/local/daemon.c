@@ -86,6 +86,14 @@ static int become_root(const char *home, struct err *err)
 	return userns_make(err);
 }
 
+static void store_changed(void *arg)
+{
+	struct engine *e = arg;
+
+	server_wake(e->server);
+	pods_kick(e->pods);
+}
+
 static int open_parts(struct engine *e, struct err *err)
 {
 	auto_free char *objects = xprintf("%s/objects", e->home);
@@ -106,24 +114,20 @@ static int open_parts(struct engine *e, struct err *err)
 	rc = pump_open(e->home, &e->pump, err);
 	if (rc == 0)
 		rc = server_open(e, port, &e->server, err);
-	if (rc == 0)
+	if (rc == 0) {
+		store_listen(e->store, store_changed, e);
 		rc = pods_open(e, server_wake, e->server, &e->pods, err);
+	}
 	if (rc == 0)
 		rc = access_kubeconfig(e->home, port, e->token, err);
 	return rc;
 }
 
-static void store_changed(void *arg)
-{
-	struct engine *e = arg;
-
-	server_wake(e->server);
-	pods_kick(e->pods);
-}
-
 static void close_parts(struct engine *e)
 {
 	pods_close(e->pods);
+	if (e->store)
+		store_listen(e->store, NULL, NULL);
 	server_close(e->server);
 	pump_close(e->pump);
 	store_close(e->store);
@@ -163,11 +167,9 @@ static int serve(struct engine *e, void (*ready)(void *arg), void *arg, struct e
 	if (rc == 0)
 		rc = -pthread_create(&signals, NULL, wait_for_signal, e->server);
 	if (rc == 0) {
-		store_listen(e->store, store_changed, e);
 		pods_kick(e->pods);
 		ready(arg);
 		server_run(e->server);
-		store_listen(e->store, NULL, NULL);
 		pthread_cancel(signals);
 		pthread_join(signals, NULL);
 	}

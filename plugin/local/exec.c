@@ -30,8 +30,22 @@ void exec_free(struct exec *e)
 	free(e);
 }
 
+/* The size that came before the start, so that the program never sees another. */
+static void put_size(struct stream *s, cJSON *process)
+{
+	cJSON *size;
+
+	scoped_lock(&s->lock);
+
+	if (!s->o.tty || !s->resized)
+		return;
+	size = json_object_at(process, "consoleSize");
+	json_put_int(size, "width", s->columns);
+	json_put_int(size, "height", s->rows);
+}
+
 /* The container's own process, with another command line. */
-static int write_process(const struct stream *s, const char *path)
+static int write_process(struct stream *s, const char *path)
 {
 	auto_free char *config_path = xprintf("%s/config.json", s->o.container_dir);
 	auto_json cJSON *config = NULL;
@@ -47,6 +61,7 @@ static int write_process(const struct stream *s, const char *path)
 	}
 	json_put(process, "args", args);
 	json_put_bool(process, "terminal", s->o.tty);
+	put_size(s, process);
 	if (s->o.tty)
 		cJSON_AddItemToArray(
 			json_array_at(process, "env"), cJSON_CreateString("TERM=xterm"));

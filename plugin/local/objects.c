@@ -1,9 +1,8 @@
-#include "plugin/local/objects.h"
+#include "plugin/local/objectspriv.h"
 #include "common/base/clock.h"
 #include "common/base/path.h"
 #include "common/base/wire.h"
 #include "plugin/local/discovery.h"
-#include "plugin/local/patch.h"
 #include "plugin/local/podspec.h"
 #include "plugin/local/select.h"
 #include "plugin/local/status.h"
@@ -16,7 +15,7 @@
 #define WATCH_DEFAULT_S (40 * 60)
 #define LIST_BYTES_MAX  (200u << 20)
 
-static bool is_pods(const struct target *t)
+bool objects_are_pods(const struct target *t)
 {
 	return !strcmp(t->resource->plural, "pods");
 }
@@ -26,27 +25,27 @@ static bool wants_table(const struct call *c)
 	return c->accept && strstr(c->accept, "as=Table");
 }
 
-static void refuse(struct answer *ret, const struct target *t, cJSON *status)
+void objects_refuse(struct answer *ret, const struct target *t, cJSON *status)
 {
 	answer_status(ret, status_of(status, t->resource->plural, t->name));
 }
 
-static void not_found(struct answer *ret, const struct target *t)
+void objects_not_found(struct answer *ret, const struct target *t)
 {
 	char group[100];
 
 	snprintf(group, sizeof(group), "%s%s", *t->resource->group ? "." : "", t->resource->group);
-	refuse(ret, t,
+	objects_refuse(ret, t,
 		status_make(
 			404, NULL, "%s%s \"%s\" not found", t->resource->plural, group, t->name));
 }
 
-static void bad_request(struct answer *ret, const char *text)
+void objects_bad_request(struct answer *ret, const char *text)
 {
 	answer_status(ret, status_make(400, NULL, "%s", text));
 }
 
-static void answer_snap(struct answer *ret, const struct call *c, int code, struct snap *s)
+void objects_answer(struct answer *ret, const struct call *c, int code, struct snap *s)
 {
 	if (wants_table(c)) {
 		answer_json(ret, code,
@@ -64,13 +63,13 @@ void objects_get(struct engine *e, const struct target *t, struct call *c, struc
 	auto_snap struct snap *s = store_get(e->store, t->resource, t->ns, t->name);
 
 	if (s)
-		answer_snap(ret, c, 200, s);
+		objects_answer(ret, c, 200, s);
 	else
-		not_found(ret, t);
+		objects_not_found(ret, t);
 }
 
-static int parse_selectors(const struct call *c, struct select **ret_labels,
-	struct select **ret_fields, struct answer *ret)
+int objects_select(const struct call *c, struct select **ret_labels, struct select **ret_fields,
+	struct answer *ret)
 {
 	struct err err = { "" };
 	int rc = select_parse_labels(call_arg(c, "labelSelector"), ret_labels, &err);
@@ -102,7 +101,7 @@ static void start_watch(struct engine *e, const struct target *t, struct call *c
 	if (rc == -EINVAL || call_number(c, "timeoutSeconds", 86400, &timeout_s) == -EINVAL) {
 		select_free(labels);
 		select_free(fields);
-		bad_request(ret, "resourceVersion and timeoutSeconds must be numbers");
+		objects_bad_request(ret, "resourceVersion and timeoutSeconds must be numbers");
 		return;
 	}
 	o.timeout_s = timeout_s ? (int)timeout_s : WATCH_DEFAULT_S;
@@ -116,7 +115,7 @@ static void start_watch(struct engine *e, const struct target *t, struct call *c
 	ret->code = 200;
 }
 
-static size_t keep_matching(
+size_t objects_keep(
 	struct snap **all, size_t n, const struct select *labels, const struct select *fields)
 {
 	size_t kept = 0;
@@ -130,7 +129,7 @@ static size_t keep_matching(
 	return kept;
 }
 
-static void answer_list(const struct target *t, const struct call *c, struct snap **all, size_t n,
+void objects_answer_list(const struct target *t, const struct call *c, struct snap **all, size_t n,
 	uint64_t rv, struct answer *ret)
 {
 	char version[96];
@@ -164,7 +163,7 @@ void objects_list(struct engine *e, const struct target *t, struct call *c, stru
 	uint64_t rv;
 	size_t n;
 
-	if (parse_selectors(c, &labels, &fields, ret) < 0) {
+	if (objects_select(c, &labels, &fields, ret) < 0) {
 		select_free(labels);
 		return;
 	}
@@ -173,15 +172,15 @@ void objects_list(struct engine *e, const struct target *t, struct call *c, stru
 		return;
 	}
 	n = store_list(e->store, t->resource, t->ns, &all, &rv);
-	n = keep_matching(all, n, labels, fields);
-	answer_list(t, c, all, n, rv, ret);
+	n = objects_keep(all, n, labels, fields);
+	objects_answer_list(t, c, all, n, rv, ret);
 	snaps_free(all, n);
 	select_free(labels);
 	select_free(fields);
 }
 
 /* The body as an object. -EPERM, with the refusal in ret. */
-static int take_object(const struct call *c, cJSON **ret_json, struct answer *ret)
+int objects_take_body(const struct call *c, cJSON **ret_json, struct answer *ret)
 {
 	cJSON *json;
 
@@ -193,12 +192,12 @@ static int take_object(const struct call *c, cJSON **ret_json, struct answer *re
 		return -EPERM;
 	}
 	if (json_parse(buf_text(&c->body), c->body.len, &json) < 0) {
-		bad_request(ret, "the body is not JSON");
+		objects_bad_request(ret, "the body is not JSON");
 		return -EPERM;
 	}
 	if (!cJSON_IsObject(json)) {
 		cJSON_Delete(json);
-		bad_request(ret, "the body is not an object");
+		objects_bad_request(ret, "the body is not an object");
 		return -EPERM;
 	}
 	*ret_json = json;
@@ -256,7 +255,7 @@ static cJSON *check_name(const struct target *t, cJSON *json)
 }
 
 /* Namespace, kind, version and name, made to agree with the path. NULL, or the refusal. */
-static cJSON *check_meta(struct engine *e, const struct target *t, cJSON *json)
+cJSON *objects_check_meta(struct engine *e, const struct target *t, cJSON *json)
 {
 	cJSON *meta = json_object_at(json, "metadata");
 	const char *ns = json_text(meta, "namespace"), *kind = json_text(json, "kind");
@@ -292,7 +291,7 @@ static cJSON *prepare(const struct target *t, cJSON *json)
 {
 	cJSON *wrong;
 
-	if (is_pods(t)) {
+	if (objects_are_pods(t)) {
 		wrong = podspec_check(json);
 		if (wrong)
 			return wrong;
@@ -333,9 +332,9 @@ void objects_create(struct engine *e, const struct target *t, struct call *c, st
 	auto_snap struct snap *s = NULL;
 	int rc;
 
-	if (take_object(c, &json, ret) < 0)
+	if (objects_take_body(c, &json, ret) < 0)
 		return;
-	wrong = check_meta(e, t, json);
+	wrong = objects_check_meta(e, t, json);
 	if (!wrong)
 		wrong = prepare(t, json);
 	name = xstrdup(json_text_or(json, "metadata.name", ""));
@@ -358,365 +357,9 @@ void objects_create(struct engine *e, const struct target *t, struct call *c, st
 		answer_status(ret, status_make(429, NULL, "this engine keeps at most %d objects",
 					   STORE_OBJECTS));
 	else
-		answer_snap(ret, c, 201, s);
+		objects_answer(ret, c, 201, s);
 	if (rc == 0 && !strcmp(t->resource->plural, "namespaces"))
 		seed_account(e->store, name);
-}
-
-/* One update: what comes in, how, and the refusal when it cannot be. */
-struct update {
-	const struct target *t;
-	const char *type; /* of the patch; NULL replaces */
-	const cJSON *with;
-	cJSON *refusal;
-};
-
-static int refuse_update(struct update *u, cJSON *status)
-{
-	u->refusal = status_of(status, u->t->resource->plural, u->t->name);
-	return -EPERM;
-}
-
-static int conflict(struct update *u)
-{
-	return refuse_update(u,
-		status_make(409, NULL,
-			"Operation cannot be fulfilled on %s \"%s\": the object has been modified; "
-			"please apply your changes to the latest version and try again",
-			u->t->resource->plural, u->t->name));
-}
-
-static int apply_patch(struct update *u, cJSON *copy)
-{
-	struct err err = { "" };
-	int rc = 0;
-
-	if (strstr(u->type, "strategic-merge"))
-		patch_strategic(copy, u->with);
-	else if (strstr(u->type, "json-patch"))
-		rc = patch_operations(copy, u->with, &err);
-	else
-		patch_merge(copy, u->with);
-	if (rc < 0)
-		return refuse_update(
-			u, status_make(rc == -ESTALE ? 422 : 400, NULL, "%s", err_text(&err, rc)));
-	return 0;
-}
-
-static void replace_all(cJSON *copy, const cJSON *with)
-{
-	const cJSON *item;
-
-	while (copy->child)
-		cJSON_Delete(cJSON_DetachItemViaPointer(copy, copy->child));
-	cJSON_ArrayForEach (item, with)
-		cJSON_AddItemToObject(copy, item->string, cJSON_Duplicate(item, true));
-}
-
-/* A Pod's spec is fixed but for images, deadline and tolerations; we allow only what we carry out.
- */
-static int check_pod_update(struct update *u, const cJSON *before, cJSON *after)
-{
-	auto_json cJSON *a = cJSON_Duplicate(json_at(before, "spec"), true);
-	auto_json cJSON *b = cJSON_Duplicate(json_at(after, "spec"), true);
-
-	json_put(a, "activeDeadlineSeconds", NULL);
-	json_put(b, "activeDeadlineSeconds", NULL);
-	json_put(a, "tolerations", NULL);
-	json_put(b, "tolerations", NULL);
-	if (!u->t->sub || strcmp(u->t->sub, "status") != 0)
-		json_put(after, "status", cJSON_Duplicate(json_at(before, "status"), true));
-	if (cJSON_Compare(a, b, true))
-		return 0;
-	return refuse_update(u, status_make(422, "Invalid",
-					"Pod \"%s\" is invalid: spec: Forbidden: pod updates may "
-					"not change fields other "
-					"than `spec.activeDeadlineSeconds` and `spec.tolerations`",
-					u->t->name));
-}
-
-static int apply_update(cJSON *copy, void *arg)
-{
-	struct update *u = arg;
-	auto_json cJSON *before = cJSON_Duplicate(copy, true);
-	const char *rv = json_text(u->with, "metadata.resourceVersion");
-	const char *uid = json_text(u->with, "metadata.uid");
-	static const char *const fixed[] = { "deletionTimestamp", "deletionGracePeriodSeconds" };
-	cJSON *meta;
-	int rc = 0;
-
-	if (rv && *rv && strcmp(rv, json_text_or(before, "metadata.resourceVersion", "")) != 0)
-		return conflict(u);
-	if (uid && *uid && strcmp(uid, json_text_or(before, "metadata.uid", "")) != 0)
-		return conflict(u);
-	if (u->type)
-		rc = apply_patch(u, copy);
-	else
-		replace_all(copy, u->with);
-	if (rc < 0)
-		return rc;
-	meta = json_object_at(copy, "metadata");
-	json_put_text(meta, "resourceVersion", json_text(before, "metadata.resourceVersion"));
-	for (int i = 0; i < 2; i++)
-		json_put(meta, fixed[i],
-			cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(
-						json_at(before, "metadata"), fixed[i]),
-				true));
-	json_put_text(copy, "kind", json_text(before, "kind"));
-	json_put_text(copy, "apiVersion", json_text(before, "apiVersion"));
-	if (is_pods(u->t))
-		rc = check_pod_update(u, before, copy);
-	if (rc == 0 && cJSON_Compare(before, copy, true))
-		return 1;
-	return rc;
-}
-
-static void dry_update(
-	struct engine *e, const struct target *t, struct update *u, struct answer *ret)
-{
-	auto_snap struct snap *s = store_get(e->store, t->resource, t->ns, t->name);
-	cJSON *copy;
-
-	if (!s) {
-		not_found(ret, t);
-		return;
-	}
-	copy = cJSON_Duplicate(s->json, true);
-	if (apply_update(copy, u) < 0) {
-		cJSON_Delete(copy);
-		answer_status(ret, u->refusal);
-		return;
-	}
-	answer_json(ret, 200, copy);
-}
-
-static void do_update(struct engine *e, struct update *u, struct call *c, struct answer *ret)
-{
-	const struct target *t = u->t;
-	auto_snap struct snap *s = NULL;
-	int rc;
-
-	if (call_arg(c, "dryRun")) {
-		dry_update(e, t, u, ret);
-		return;
-	}
-	rc = store_change(e->store, t->resource, t->ns, t->name, apply_update, u, &s);
-	if (rc == -ENOENT)
-		not_found(ret, t);
-	else if (rc < 0)
-		answer_status(ret, u->refusal);
-	else
-		answer_snap(ret, c, 200, s);
-}
-
-void objects_update(struct engine *e, const struct target *t, struct call *c, struct answer *ret)
-{
-	cJSON *json = NULL, *wrong;
-	struct update u = { .t = t };
-
-	if (take_object(c, &json, ret) < 0)
-		return;
-	wrong = check_meta(e, t, json);
-	if (!wrong && strcmp(json_text_or(json, "metadata.name", ""), t->name) != 0)
-		wrong = status_make(
-			400, NULL, "the name of the object does not match the name on the URL");
-	if (wrong) {
-		answer_status(ret, wrong);
-	} else {
-		u.with = json;
-		do_update(e, &u, c, ret);
-	}
-	cJSON_Delete(json);
-}
-
-void objects_patch(struct engine *e, const struct target *t, struct call *c, struct answer *ret)
-{
-	const char *type = c->content_type ? c->content_type : "";
-	struct update u = { .t = t, .type = type };
-	cJSON *json = NULL;
-
-	if (!strstr(type, "merge-patch+json") && !strstr(type, "json-patch+json")) {
-		answer_status(
-			ret, status_make(415, NULL,
-				     "the body of the request was in an unknown format - accepted "
-				     "media types include: "
-				     "application/json-patch+json, application/merge-patch+json, "
-				     "application/strategic-merge-patch+json"));
-		return;
-	}
-	if (json_parse(buf_text(&c->body), c->body.len, &json) < 0) {
-		bad_request(ret, "the patch is not JSON");
-		return;
-	}
-	u.with = json;
-	if (strstr(type, "merge-patch") && !cJSON_IsObject(json))
-		bad_request(ret, "a merge patch is an object");
-	else
-		do_update(e, &u, c, ret);
-	cJSON_Delete(json);
-}
-
-struct deletion {
-	const char *uid; /* asked for, or NULL */
-	const char *rv;
-	int64_t grace_s; /* -1: the object's own */
-	bool stale;
-};
-
-static bool is_stale(const struct deletion *d, const cJSON *object)
-{
-	return (d->uid && strcmp(d->uid, json_text_or(object, "metadata.uid", "")) != 0) ||
-	       (d->rv && strcmp(d->rv, json_text_or(object, "metadata.resourceVersion", "")) != 0);
-}
-
-static void read_deletion(const struct call *c, const cJSON *options, struct deletion *ret)
-{
-	uint64_t grace;
-
-	ret->uid = json_text(options, "preconditions.uid");
-	ret->rv = json_text(options, "preconditions.resourceVersion");
-	ret->grace_s = json_int(options, "gracePeriodSeconds", -1);
-	if (ret->grace_s < 0 && call_number(c, "gracePeriodSeconds", INT32_MAX, &grace) == 0)
-		ret->grace_s = (int64_t)grace;
-}
-
-/* A Pod is marked; whoever runs it takes it away when it has stopped. */
-static int mark_deleted(cJSON *copy, void *arg)
-{
-	struct deletion *d = arg;
-	cJSON *meta = json_object_at(copy, "metadata");
-	int64_t grace = d->grace_s >= 0 ? d->grace_s
-					: json_int(copy, "spec.terminationGracePeriodSeconds", 30);
-	char when[32];
-
-	d->stale = is_stale(d, copy);
-	if (d->stale)
-		return -ESTALE;
-	if (json_at(meta, "deletionTimestamp") &&
-		json_int(meta, "deletionGracePeriodSeconds", 0) <= grace)
-		return 1;
-	json_wall(when, clock_wall_ms() + grace * 1000);
-	json_put_text(meta, "deletionTimestamp", when);
-	json_put_int(meta, "deletionGracePeriodSeconds", grace);
-	return 0;
-}
-
-static void delete_contents(struct engine *e, const char *ns)
-{
-	for (size_t i = 0; resource_nth(i); i++) {
-		const struct resource *r = resource_nth(i);
-		struct snap **all;
-		size_t n;
-
-		if (!r->namespaced)
-			continue;
-		n = store_list(e->store, r, ns, &all, NULL);
-		for (size_t k = 0; k < n; k++)
-			store_delete(e->store, r, ns, all[k]->name, NULL, NULL);
-		snaps_free(all, n);
-	}
-}
-
-/* 0 or the refusal in ret; *ret_snap is the last state. */
-static int delete_one(struct engine *e, const struct target *t, struct deletion *d,
-	struct snap **ret_snap, struct answer *ret)
-{
-	int rc;
-
-	if (is_pods(t) && d->grace_s != 0) {
-		rc = store_change(e->store, t->resource, t->ns, t->name, mark_deleted, d, ret_snap);
-	} else {
-		auto_snap struct snap *s = store_get(e->store, t->resource, t->ns, t->name);
-
-		rc = !s ? -ENOENT : is_stale(d, s->json) ? -ESTALE : 0;
-		if (rc == 0)
-			rc = store_delete(e->store, t->resource, t->ns, t->name, s->uid, ret_snap);
-	}
-	if (rc == -ESTALE)
-		refuse(ret, t,
-			status_make(409, NULL,
-				"Operation cannot be fulfilled on %s \"%s\": the UID or resource "
-				"version in "
-				"the precondition does not match",
-				t->resource->plural, t->name));
-	else if (rc < 0)
-		not_found(ret, t);
-	return rc;
-}
-
-static bool is_builtin(const struct target *t)
-{
-	return !strcmp(t->resource->plural, "namespaces") &&
-	       (!strcmp(t->name, "default") || !strcmp(t->name, "kube-system"));
-}
-
-void objects_delete(struct engine *e, const struct target *t, struct call *c, struct answer *ret)
-{
-	auto_json cJSON *options = NULL;
-	auto_snap struct snap *s = NULL;
-	struct deletion d = { 0 };
-
-	if (c->body.len && json_parse(buf_text(&c->body), c->body.len, &options) < 0) {
-		bad_request(ret, "the delete options are not JSON");
-		return;
-	}
-	read_deletion(c, options, &d);
-	if (is_builtin(t)) {
-		refuse(ret, t,
-			status_make(403, NULL,
-				"namespaces \"%s\" is forbidden: this namespace may not be deleted",
-				t->name));
-		return;
-	}
-	if (call_arg(c, "dryRun") || json_at(options, "dryRun")) {
-		objects_get(e, t, c, ret);
-		return;
-	}
-	if (delete_one(e, t, &d, &s, ret) < 0)
-		return;
-	if (!strcmp(t->resource->plural, "namespaces"))
-		delete_contents(e, t->name);
-	if (is_pods(t)) {
-		answer_snap(ret, c, 200, s);
-	} else {
-		cJSON *status = status_success();
-
-		status_of(status, t->resource->plural, t->name);
-		json_put_text(json_object_at(status, "details"), "uid", s->uid);
-		answer_json(ret, 200, status);
-	}
-}
-
-void objects_delete_all(
-	struct engine *e, const struct target *t, struct call *c, struct answer *ret)
-{
-	auto_json cJSON *options = NULL;
-	auto_with(select_free_at) struct select *labels = NULL, *fields = NULL;
-	struct deletion d = { 0 };
-	struct snap **all;
-	uint64_t rv;
-	size_t n;
-
-	if (c->body.len && json_parse(buf_text(&c->body), c->body.len, &options) < 0) {
-		bad_request(ret, "the delete options are not JSON");
-		return;
-	}
-	if (parse_selectors(c, &labels, &fields, ret) < 0)
-		return;
-	read_deletion(c, options, &d);
-	n = store_list(e->store, t->resource, t->ns, &all, &rv);
-	n = keep_matching(all, n, labels, fields);
-	for (size_t i = 0; i < n && !call_arg(c, "dryRun"); i++) {
-		struct target one = { t->resource, (char *)all[i]->ns, (char *)all[i]->name, NULL };
-		struct answer ignored;
-
-		answer_init(&ignored);
-		if (!is_builtin(&one))
-			delete_one(e, &one, &d, NULL, &ignored);
-		answer_fini(&ignored);
-	}
-	answer_list(t, c, all, n, rv, ret);
-	snaps_free(all, n);
 }
 
 static void seed_namespace(struct store *st, const char *name)

@@ -560,14 +560,14 @@ int pods_open(
 		rc = err_set(err, -errno, "making the descriptors of the pods thread: %m");
 	if (rc == 0) {
 		find_runs(p);
+		*ret = p; /* before the thread: what it changes kicks by this pointer */
 		rc = -pthread_create(&p->thread, NULL, main_loop, p);
 	}
 	if (rc < 0) {
+		*ret = NULL;
 		free(p);
-		return rc;
 	}
-	*ret = p;
-	return 0;
+	return rc;
 }
 
 void pods_close(struct pods *p)

@@ -17,6 +17,7 @@
 
 #define EVENTS  32
 #define TICK_MS 5000
+#define SIZE_MS 100 /* that a terminal waits for its first size, so that its program sees it */
 
 struct pump {
 	char *home;
@@ -120,6 +121,7 @@ static void begin(struct pump *p, struct stream *s)
 	}
 	if (s->o.attach) {
 		s->phase = STREAM_RUNNING;
+		stream_started(s);
 		return;
 	}
 	s->phase = STREAM_STARTING;
@@ -141,7 +143,7 @@ static void take_fresh(struct pump *p)
 			return;
 		s->next = p->streams;
 		p->streams = s;
-		begin(p, s);
+		s->begin_ms = deadline_after(s->o.tty && !s->o.attach ? SIZE_MS : 0);
 	}
 }
 
@@ -162,6 +164,7 @@ static void runtime_ended(struct pump *p, struct stream *s)
 		return;
 	}
 	s->phase = STREAM_RUNNING;
+	stream_started(s);
 	s->process.fd = process_pidfd(s->pid);
 	want(p, &s->process, EPOLLIN);
 }
@@ -259,6 +262,17 @@ static void apply_resize(struct stream *s)
 		terminal_resize(s->out.fd, columns, rows);
 }
 
+static void begin_when_due(struct pump *p, struct stream *s)
+{
+	bool due;
+
+	pthread_mutex_lock(&s->lock);
+	due = s->resized || s->abandoned;
+	pthread_mutex_unlock(&s->lock);
+	if (due || deadline_passed(s->begin_ms))
+		begin(p, s);
+}
+
 /* Also when woken for other reasons: the log may hold more than there was room for before. */
 static void tend_attach(struct pump *p, struct stream *s, bool full)
 {
@@ -273,6 +287,8 @@ static void tend(struct pump *p, struct stream *s)
 {
 	bool full = stream_output_full(s), has_input, closed, abandoned;
 
+	if (s->phase == STREAM_NEW)
+		begin_when_due(p, s);
 	pthread_mutex_lock(&s->lock);
 	has_input = s->input.first;
 	closed = s->input_closed;
@@ -363,13 +379,23 @@ static void serve(struct pump *p, struct watched *w)
 		write_input(p, s);
 }
 
+static int next_wait(const struct pump *p)
+{
+	int wait = TICK_MS;
+
+	for (const struct stream *s = p->streams; s; s = s->next)
+		if (s->phase == STREAM_NEW && deadline_left(s->begin_ms) < wait)
+			wait = deadline_left(s->begin_ms);
+	return wait;
+}
+
 static void *main_loop(void *arg)
 {
 	struct pump *p = arg;
 	struct epoll_event events[EVENTS];
 
 	while (!__atomic_load_n(&p->closing, __ATOMIC_ACQUIRE)) {
-		int n = epoll_wait(p->poll, events, EVENTS, TICK_MS);
+		int n = epoll_wait(p->poll, events, EVENTS, next_wait(p));
 
 		for (int i = 0; i < n; i++) {
 			uint64_t count;

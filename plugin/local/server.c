@@ -195,7 +195,9 @@ static int on_websocket(struct lws *wsi, enum lws_callback_reasons reason, void 
 	case LWS_CALLBACK_ESTABLISHED:
 		return on_established(c);
 	case LWS_CALLBACK_SERVER_WRITEABLE:
-		return conn_write_stream(c);
+		return conn_write_stream(c, c->server->engine);
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		return c->closing ? -1 : 0;
 	case LWS_CALLBACK_RECEIVE:
 		return conn_read_stream(c, c->server->engine, in, n);
 	default:
@@ -222,6 +224,7 @@ static int callback(
 	case LWS_CALLBACK_ESTABLISHED:
 	case LWS_CALLBACK_SERVER_WRITEABLE:
 	case LWS_CALLBACK_RECEIVE:
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 		return on_websocket(wsi, reason, in, n);
 	case LWS_CALLBACK_HTTP:
 	case LWS_CALLBACK_HTTP_BODY:

@@ -159,7 +159,36 @@ bool stream_output_full(struct stream *s)
 {
 	scoped_lock(&s->lock);
 
-	return s->output.bytes >= STREAM_QUEUE_BYTES;
+	s->stalled = s->output.bytes >= STREAM_QUEUE_BYTES;
+	return s->stalled;
+}
+
+bool stream_has_room(struct stream *s)
+{
+	bool due;
+
+	scoped_lock(&s->lock);
+
+	due = s->stalled && s->output.bytes < STREAM_QUEUE_BYTES / 2;
+	if (due)
+		s->stalled = false;
+	return due;
+}
+
+bool stream_is_up(struct stream *s)
+{
+	scoped_lock(&s->lock);
+
+	return s->started || s->finished;
+}
+
+void stream_started(struct stream *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->started = true;
+	if (s->wake)
+		s->wake(s->wake_arg);
+	pthread_mutex_unlock(&s->lock);
 }
 
 void stream_finish(struct stream *s, cJSON *takes_status)

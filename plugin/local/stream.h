@@ -59,7 +59,9 @@ void stream_unref(struct stream *s);
 
 /* Service thread */
 struct piece *stream_next_output(struct stream *s); /* the caller's; NULL: none for now */
+bool stream_is_up(struct stream *s);                /* the process runs, or never will */
 bool stream_is_finished(struct stream *s);          /* and all output was taken */
+bool stream_has_room(struct stream *s);             /* true once, when the pump is to be kicked */
 bool stream_input_full(struct stream *s);
 void stream_put_input(struct stream *s, const void *bytes, size_t n);
 void stream_close_input(struct stream *s);

@@ -26,13 +26,16 @@ struct stream {
 	struct queue input;
 	struct queue output;
 	bool input_closed;
+	bool started;
 	bool finished;
 	bool abandoned;
 	bool resized;
+	bool stalled; /* the pump reads no output until it is kicked */
 	uint16_t columns, rows;
 
 	/* the pump's only */
 	enum stream_phase phase;
+	int64_t begin_ms; /* a terminal waits until then for its size */
 	struct watched in, out, err, runtime, process;
 	pid_t runtime_pid, pid;
 	bool input_dead;
@@ -45,6 +48,7 @@ struct stream {
 
 void stream_queue_output(struct stream *s, struct piece *p); /* takes */
 bool stream_output_full(struct stream *s);
+void stream_started(struct stream *s);
 void stream_finish(struct stream *s, cJSON *takes_status);
 struct piece *piece_new(void);
 

@@ -183,7 +183,6 @@ static int prepare(struct unit *u, const struct pod_run *run, struct err *err)
 
 static int wait_for(pid_t pid)
 {
-	auto_close int fd = process_pidfd(pid);
 	int status;
 
 	/* The runtime may hang on a broken kernel; a shim must not. */
