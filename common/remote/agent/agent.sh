@@ -732,7 +732,7 @@ supervise() {
 	echo "s $t $R"
 	[ -z "$in" ] || echo "i $t 16384"
 	echo >&3
-	echo $R >/proc/$$/fd/4
+	echo $R 1<>/proc/$$/fd/4
 	if [ "$T" != 0 ]; then
 		(
 			nap $T
@@ -836,12 +836,17 @@ do_oneway() {
 		counted "$b"
 		[ "$b" != 0 ] || return
 		if known "$a" && [ "$b" -le 16384 ]; then
-			echo "$b" >/proc/$S/fd/9
-			dd bs="$b" count=1 iflag=fullblock >/proc/$S/fd/9
+			echo "$b" 1<>/proc/$S/fd/9
+			i=
+			{
+				dd bs="$b" count=1 iflag=fullblock
+				i=1
+			} 1<>/proc/$S/fd/9
+			[ "$i" ] || drain "$b"
 		else
 			drain "$b"
 		fi;;
-	eof)	known "$a" && echo 0 >/proc/$S/fd/9;;
+	eof)	known "$a" && echo 0 1<>/proc/$S/fd/9;;
 	more)
 		case $c in ''|*[!0-9]*|0*|???????????*) return;; esac
 		known "$a" || return
@@ -851,7 +856,7 @@ do_oneway() {
 		*) return;;
 		esac
 		if [ $x -ge $((win / 4)) ]; then
-			echo $x >/proc/$S/fd/$i
+			echo $x 1<>/proc/$S/fd/$i
 			[ $i = 7 ] && eval "g_$a=0" || eval "j_$a=0"
 		fi;;
 	kill)
