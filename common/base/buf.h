@@ -25,9 +25,9 @@ struct buf {
 	bool bad;
 };
 
-#define BUF_INIT(max_bytes)          \
-	{                            \
-		.max = (max_bytes)   \
+#define BUF_INIT(max_bytes)                                                                        \
+	{                                                                                          \
+		.max = (max_bytes)                                                                 \
 	}
 #define auto_buf struct buf auto_with(buf_fini)
 
@@ -45,7 +45,7 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((form
 void *buf_room(struct buf *b, size_t n);
 void buf_grew(struct buf *b, size_t n); /* n of them were filled */
 
-void buf_drop(struct buf *b, size_t n); /* forgets the first n bytes (all, when n is larger) */
+void buf_drop(struct buf *b, size_t n);   /* forgets the first n bytes (all, when n is larger) */
 void buf_trim(struct buf *b, size_t len); /* shortens to len */
 
 /* -EMSGSIZE when an append was refused, else 0. */

@@ -16,17 +16,17 @@
 #define auto_free     auto_with(free_at)
 #define auto_close    auto_with(close_at)
 
-#define take_ptr(p)                        \
-	({                                 \
-		__typeof__(p) moved_ = (p); \
-		(p) = NULL;                \
-		moved_;                    \
+#define take_ptr(p)                                                                                \
+	({                                                                                         \
+		__typeof__(p) moved_ = (p);                                                        \
+		(p) = NULL;                                                                        \
+		moved_;                                                                            \
 	})
-#define take_fd(fd)           \
-	({                    \
-		int moved_ = (fd); \
-		(fd) = -1;    \
-		moved_;       \
+#define take_fd(fd)                                                                                \
+	({                                                                                         \
+		int moved_ = (fd);                                                                 \
+		(fd) = -1;                                                                         \
+		moved_;                                                                            \
 	})
 
 static inline void free_at(void *at)
@@ -58,7 +58,13 @@ static inline pthread_mutex_t *lock_now(pthread_mutex_t *m)
 
 #define scoped_join2(a, b) a##b
 #define scoped_join(a, b)  scoped_join2(a, b)
+<<<<<<< HEAD
+#define scoped_lock(m)                                                                             \
+	__attribute__((unused)) pthread_mutex_t *scoped_join(scoped_, __LINE__)                    \
+		auto_with(unlock_at) = lock_now(m)
+=======
 #define scoped_lock(m) \
-	pthread_mutex_t *scoped_join(scoped_, __LINE__) auto_with(unlock_at) = lock_now(m)
+	__attribute__((unused)) pthread_mutex_t *scoped_join(scoped_, __LINE__) auto_with(unlock_at) = lock_now(m)
+>>>>>>> part-config
 
 #endif

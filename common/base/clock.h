@@ -11,11 +11,11 @@
 #include <stdint.h>
 #include <time.h>
 
-int64_t clock_now_ms(void);	/* monotonic, since some fixed point */
-int64_t clock_wall_ms(void);	/* since 1970, UTC */
+int64_t clock_now_ms(void);  /* monotonic, since some fixed point */
+int64_t clock_wall_ms(void); /* since 1970, UTC */
 
-int64_t deadline_after(int timeout_ms);	 /* now + timeout_ms */
-int deadline_left(int64_t deadline_ms);	 /* ms left, 0 when passed, capped at INT_MAX: for poll */
+int64_t deadline_after(int timeout_ms); /* now + timeout_ms */
+int deadline_left(int64_t deadline_ms); /* ms left, 0 when passed, capped at INT_MAX: for poll */
 bool deadline_passed(int64_t deadline_ms);
 
 /* The same point for pthread_cond_timedwait on a condition made by clock_cond_init. */

@@ -24,7 +24,7 @@ int io_read_file(const char *path, struct buf *ret);
 /* Writes by temporary file, fsync and rename, so that no reader sees a half. mode as open(2). */
 int io_replace_file(const char *path, const void *bytes, size_t n, unsigned mode);
 
-int io_nonblock(int fd);	      /* sets O_NONBLOCK; 0 or -errno */
-int io_pair(int ret_fds[static 2]);   /* a CLOEXEC stream socket pair; 0 or -errno */
+int io_nonblock(int fd);            /* sets O_NONBLOCK; 0 or -errno */
+int io_pair(int ret_fds[static 2]); /* a CLOEXEC stream socket pair; 0 or -errno */
 
 #endif

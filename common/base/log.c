@@ -5,8 +5,8 @@
 
 #define LINE_BYTES_MAX (16 * 1024)
 
-static const char *const topic_names[] = { "op", "tree", "session", "frame", "exec", "rest", "watch",
-	"local" };
+static const char *const topic_names[] = { "op", "tree", "session", "frame", "exec", "rest",
+	"watch", "local" };
 #define TOPICS (sizeof(topic_names) / sizeof(*topic_names))
 
 /* The only globals in the tree: who speaks, how much, where to. */
@@ -70,12 +70,22 @@ bool trace_on(enum trace_topic topic)
 	return atomic_load_explicit(&topics_on, memory_order_relaxed) & (unsigned)topic;
 }
 
+/* Bytes that the first one of a UTF-8 sequence announces, or 0. */
+static size_t utf8_want(uint8_t first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first < 0xc2 || first > 0xf4)
+		return 0;
+	return first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+}
+
 /* Length of the valid, printable UTF-8 sequence at s, or 0. */
 static size_t utf8_len(const uint8_t *s, size_t n)
 {
-	size_t want = s[0] < 0x80 ? 1 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
+	size_t want = utf8_want(s[0]);
 
-	if (s[0] >= 0xf5 || want == 0 || want > n)
+	if (want == 0 || want > n)
 		return 0;
 	if (want == 1)
 		return s[0] >= 0x20 && s[0] != 0x7f;
@@ -83,7 +93,7 @@ static size_t utf8_len(const uint8_t *s, size_t n)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
 	}
-	/* U+0080..U+009F are terminal controls too; overlong, surrogates and past U+10FFFF refused */
+	/* U+0080 to U+009F are terminal controls; then overlong, surrogates, past U+10FFFF */
 	if (s[0] == 0xc2 && s[1] < 0xa0)
 		return 0;
 	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0))
@@ -132,6 +142,7 @@ static void redact(struct buf *line)
 	}
 }
 
+__attribute__((format(printf, 2, 0)))
 static void write_line(const char *what, const char *fmt, va_list ap)
 {
 	auto_buf raw = BUF_INIT(LINE_BYTES_MAX);
@@ -156,14 +167,14 @@ static void write_line(const char *what, const char *fmt, va_list ap)
 	errno = saved;
 }
 
-#define LOG_AT(level)                           \
-	do {                                    \
-		va_list ap;                     \
-		if ((int)(level) > level_max)   \
-			return;                 \
-		va_start(ap, fmt);              \
-		write_line(NULL, fmt, ap);      \
-		va_end(ap);                     \
+#define LOG_AT(level)                                                                              \
+	do {                                                                                       \
+		va_list ap;                                                                        \
+		if ((int)(level) > level_max)                                                      \
+			return;                                                                    \
+		va_start(ap, fmt);                                                                 \
+		write_line(NULL, fmt, ap);                                                         \
+		va_end(ap);                                                                        \
 	} while (0)
 
 void log_error(const char *fmt, ...)

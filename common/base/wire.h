@@ -27,16 +27,12 @@ uint16_t reader_u16(struct reader *r);
 uint32_t reader_u32(struct reader *r);
 uint64_t reader_u64(struct reader *r);
 const void *reader_bytes(struct reader *r, size_t n); /* borrowed; NULL (and bad) when short */
-int reader_end(const struct reader *r);		      /* short or trailing bytes: -EBADMSG */
+int reader_end(const struct reader *r);               /* short or trailing bytes: -EBADMSG */
 
 /*
  * Whole-string numbers: digits only, no sign, no spaces.
  * -EINVAL: not a number; -ERANGE: over max.
  */
 int parse_u64(const char *text, uint64_t max, uint64_t *ret);
-
-/* Standard base64 with padding; CR and LF are passed over. -EINVAL; -EMSGSIZE past ret->max. */
-int base64_decode(const char *text, size_t n, struct buf *ret);
-void base64_encode(const void *bytes, size_t n, struct buf *ret);
 
 #endif

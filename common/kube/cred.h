@@ -12,21 +12,46 @@
 #include <stdint.h>
 
 struct cred;
+struct credexec;
+
+/*
+ * What a kubeconfig's user and the flags come down to. All members may be NULL; paths are absolute.
+ * Of token_file, token, username and exec the first one given counts (a token stands in while
+ * token_file cannot be read); a certificate goes beside the first three. Of the certificate and the
+ * key each, the file wins over the text.
+ */
+struct cred_spec {
+	char *who; /* "user \"x\" in FILE", for sentences */
+	char *token_file, *token;
+	int64_t token_expires_wall_ms; /* of token; 0: unknown */
+	char *username, *password;
+	char *cert_file, *cert_pem, *key_file, *key_pem;
+	struct credexec *exec;
+};
+
+/*
+ * Takes all of spec, also on failure. Reads its files once, so that a person hears at once what is
+ * wrong; runs no plugin. -EINVAL; -ENOENT, -EACCES: a file.
+ */
+int cred_new(struct cred_spec *spec, struct cred **ret, struct err *err);
 
 /* What to present now. Owned by the caller (cred_now_fini wipes and frees). */
 struct cred_now {
 	char *authorization; /* "Bearer ..." or "Basic ...", or NULL */
-	char *cert_pem;	     /* chain, or NULL */
+	char *cert_pem;      /* chain, or NULL */
 	char *key_pem;
 	unsigned generation; /* changes with what is presented */
 };
 
 /*
- * rejected: the generation that the server answered 401 to, or 0. A plugin or token file is then asked
- * again, once per generation; static credentials give -EACCES. Blocks while a plugin runs, until
- * deadline_ms (-ETIMEDOUT).
+ * rejected: the generation that the server answered 401 to, or 0. A plugin or token file is then
+ * asked again, once per generation; -EACCES when nothing new comes of it, and for static
+ * credentials. Files are looked at each time (a token file at most once a minute) and read again
+ * when they changed; a plugin is asked again 45 s before its credentials expire. Other failures:
+ * credexec.h. Blocks while a plugin runs, until deadline_ms (-ETIMEDOUT).
  */
-int cred_get(struct cred *c, unsigned rejected, int64_t deadline_ms, struct cred_now *ret, struct err *err);
+int cred_get(struct cred *c, unsigned rejected, int64_t deadline_ms, struct cred_now *ret,
+	struct err *err);
 void cred_now_fini(struct cred_now *now);
 
 /* May a 401 be cured by asking again? */

@@ -16,21 +16,34 @@
 
 struct dial;
 
+struct dial_ask {
+	const char *path;      /* "/api/v1/...?...", put behind the server's prefix */
+	const char *protocols; /* "v4.channel.k8s.io", or a comma list */
+	const char *what;      /* for status.h: "run a command in pod web of namespace dev" */
+	const volatile bool
+		*stop; /* NULL, or: true ends the wait within 100 ms; written atomically */
+};
+
+struct dial_refusal {
+	int http;     /* 0: it did not come to an HTTP answer */
+	bool no_body; /* a 403 so: the subprotocol is unknown there (KUBERNETES.md 1.5) */
+};
+
 /*
- * GET path with Upgrade: websocket, offering protocols ("v4.channel.k8s.io" or a comma list).
- * 0: upgraded; dial_protocol() is what the server chose. A refusal is turned by status.h into errno
- * and sentence; *ret_http_status (may be NULL) tells the number, so that a 403 without a body (the
- * subprotocol is unknown there) or a 400 can be told from RBAC: *ret_no_body. 401 is retried once
- * with renewed credentials.
+ * GET with Upgrade: websocket. 0: upgraded; dial_protocol() is what the server chose. A refusal is
+ * turned by status.h into errno and sentence; *ret_refusal (may be NULL) is set on every failure.
+ * 401 is retried once with renewed credentials. Else easy.h's errnos, -ETIMEDOUT, -ECANCELED
+ * (stop), -EBADMSG (no WebSocket server), -EMSGSIZE (its answer is too large). t may go after it.
  */
-int dial_open(const struct kube_target *t, const char *path, const char *protocols, int64_t deadline_ms,
-	struct dial **ret, int *ret_http_status, bool *ret_no_body, struct err *err);
-void dial_close(struct dial *d);
+int dial_open(const struct kube_target *t, const struct dial_ask *ask, int64_t deadline_ms,
+	struct dial **ret, struct dial_refusal *ret_refusal, struct err *err);
+void dial_close(struct dial *d); /* takes NULL; sends TLS's goodbye if that takes no waiting */
 
 const char *dial_protocol(const struct dial *d);
 int dial_fd(const struct dial *d); /* for epoll; recv until -EAGAIN before sleeping on it */
 
-/* Bytes sent or got; 0 from recv is the end; -EAGAIN; else -errno. After -EAGAIN send the same bytes again. */
+/* Bytes sent or got; 0 from recv is the end; -EAGAIN; else -errno. After -EAGAIN send the same
+ * bytes again. */
 ssize_t dial_send(struct dial *d, const void *bytes, size_t n);
 ssize_t dial_recv(struct dial *d, void *bytes, size_t n);
 

@@ -17,22 +17,38 @@
 
 #include <curl/curl.h>
 
+#define EASY_USER_AGENT "kubectl-sbx"
+
 struct easy {
 	CURL *curl;
-	struct curl_slist *headers; /* what goes with the request; the caller may append, then easy_headers */
+	struct curl_slist *headers; /* what goes with the request; add by easy_header */
 	struct curl_slist *connect_to;
 	struct cred_now cred;
 	char message[CURL_ERROR_SIZE];
 };
 
-/* path: begins with "/", put behind the server's prefix; query included. Blocks for credentials. */
+/*
+ * path: begins with "/", put behind the server's prefix; query included. Blocks for credentials.
+ * The time left is set as the whole transfer's timeout; set CURLOPT_TIMEOUT_MS anew where more is
+ * wanted (a watch). t must outlive e. On failure e holds nothing (cred.h's errnos, -EINVAL,
+ * -ETIMEDOUT).
+ */
 int easy_init(struct easy *e, const struct kube_target *t, const char *path, unsigned rejected,
 	int64_t deadline_ms, struct err *err);
 void easy_fini(struct easy *e);
 
+/* The server's path prefix, what follows host and port: "" or "/...". Borrowed. */
+const char *easy_prefix(const struct kube_target *t);
+
+/* Appends a header line to the request. -EINVAL: it holds a line break. */
 int easy_header(struct easy *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* libcurl's code -> errno and sentence ("cannot reach https://...: ..."). */
+/*
+ * libcurl's code -> errno and sentence ("cannot reach https://...: ..."): -ETIMEDOUT,
+ * -EHOSTUNREACH, -ECONNREFUSED and the like, -ECONNRESET, -EPROTO (TLS, or the certificate is not
+ * trusted), -EINVAL (what the kubeconfig says cannot be used), -ECANCELED, -EMSGSIZE (the caller's
+ * own writer refused), -EIO.
+ */
 int easy_failed(const struct easy *e, const struct kube_target *t, CURLcode code, struct err *err);
 
 #endif

@@ -14,11 +14,16 @@
 #include "common/base/err.h"
 
 #define NET_BACKLOG_MAX (16 * 1024 * 1024)
-#define NET_SEND_MAX	(256 * 1024)
+#define NET_SEND_MAX    (256 * 1024)
 
 struct net;
+struct stream;
 
 int net_open(struct net **ret);
-void net_close(struct net *n); /* ends every stream; joins the thread */
+void net_close(struct net *n); /* ends every stream, at once; joins the thread. Takes NULL */
+
+/* For exec.c: new, or something was asked of it (stream.h). Takes a reference of its own. Any
+ * thread. */
+void net_post(struct net *n, struct stream *s);
 
 #endif

@@ -23,35 +23,61 @@ struct kube;
 
 /* Takes t, also on failure. */
 int kube_open(struct kube_target *t, struct kube **ret, struct err *err);
-void kube_close(struct kube *k);
+void kube_close(struct kube *k); /* no call may be running and no watch be open */
 const struct kube_target *kube_target(const struct kube *k);
 
+/*
+ * Ends every call that runs or comes, on any thread, with -EINTR, within 200 ms; watches go on.
+ * Safe in a signal handler. After kube_resume calls work again (to clean up behind an interrupted
+ * verb).
+ */
+void kube_interrupt(struct kube *k);
+void kube_resume(struct kube *k);
+
+/* fn gets the text (escaped) of each "Warning: 299" header, on the thread of the call. Set before
+ * calls. */
+typedef void kube_warning(void *arg, const char *text);
+void kube_on_warning(struct kube *k, kube_warning *fn, void *arg);
+
 struct rest_request {
-	const char *method;	  /* "GET", ... */
-	const char *path;	  /* "/api/v1/namespaces/x/pods", with query; build with rest_path */
+	const char *method; /* "GET", ... */
+	const char *path;   /* "/api/v1/namespaces/x/pods", with query; build with rest_path */
 	const char *content_type; /* NULL: application/json */
-	const char *accept;	  /* NULL: application/json */
-	const cJSON *body;	  /* or NULL; borrowed */
-	const char *what;	  /* "list pods in namespace dev": for the sentence; "cannot " is put before */
-	int timeout_ms;		  /* 0: --request-timeout, else 30 s */
+	const char *accept;       /* NULL: application/json */
+	const cJSON *body;        /* or NULL; borrowed */
+	const char
+		*what; /* "list pods in namespace dev": for the sentence; "cannot " is put before */
+	int timeout_ms; /* 0: --request-timeout, else 30 s; retries included */
 };
 
-/* *ret (may be NULL) is the answer's JSON, now the caller's (cJSON_Delete). *ret_http: status or 0. */
-int rest_call(struct kube *k, const struct rest_request *rq, cJSON **ret, int *ret_http, struct err *err);
+/*
+ * ret, ret_http may be NULL. *ret is the answer's JSON, now the caller's (cJSON_Delete), never NULL
+ * on success. *ret_http: the last status, or 0 when no answer came; set on failure too. status.h's
+ * errnos, and: -ECONNREFUSED, -EHOSTUNREACH, -EPROTO (TLS)... of easy.h; -ECONNRESET: lost on the
+ * way, what it asked may have been done; -ETIMEDOUT; -EINTR; -EMSGSIZE; -EBADMSG: not JSON.
+ */
+int rest_call(
+	struct kube *k, const struct rest_request *rq, cJSON **ret, int *ret_http, struct err *err);
 
-/* Raw text answer, for logs: chunks as they come, until the end, stop() or the deadline of silence. */
-typedef int rest_chunk(void *arg, const char *bytes, size_t n); /* non-zero stops */
+/*
+ * Raw text answer, for logs: chunks as they come, until the end (0), *stop (-EINTR; may be NULL),
+ * or nothing came for rq->timeout_ms (-ETIMEDOUT; 0: 4 hours, the server's own limit). Not
+ * repeated.
+ */
+typedef int rest_chunk(
+	void *arg, const char *bytes, size_t n); /* non-zero stops, and is the result */
 int rest_stream(struct kube *k, const struct rest_request *rq, rest_chunk *chunk, void *arg,
 	const volatile bool *stop, struct err *err);
 
-/* printf for paths: %s arguments are percent-encoded as one segment or query value. malloc'ed. */
-char *rest_path(const char *fmt, ...);
+/* printf for paths, of %s, %d and %%: strings are percent-encoded as one segment or query value.
+ * malloc'ed. */
+char *rest_path(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* --- watch ---------------------------------------------------------------
  *
- * A watch that heals itself: it lists, then watches from there with bookmarks, resumes after a clean
- * end, relists after 410 (as an HTTP status or inside the stream), waits with jittered back-off after
- * errors. Runs on a thread of its own.
+ * A watch that heals itself: it lists, then watches from there with bookmarks, resumes after a
+ * clean end, relists after 410 (as an HTTP status or inside the stream), waits with jittered
+ * back-off after errors. Runs on a thread of its own.
  */
 struct watch;
 
@@ -60,23 +86,36 @@ struct watch_ops {
 	void (*listed)(void *arg, const cJSON *items);
 	/* type: "ADDED", "MODIFIED", "DELETED"; borrowed object */
 	void (*event)(void *arg, const char *type, const cJSON *object);
-	/* state of the line: rc 0 healthy again, else the errno and sentence of what fails; may repeat */
+	/*
+	 * state of the line: rc 0 healthy (after each list, and when a lost watch stands again),
+	 * else the errno and sentence of what fails; may repeat, the next try comes by itself
+	 */
 	void (*health)(void *arg, int rc, const struct err *err);
 };
 
-/* collection: path without query ("/api/v1/namespaces/x/pods"); selectors may be NULL; copied. */
+/*
+ * collection: path without query ("/api/v1/namespaces/x/pods"); selectors may be NULL; copied. ops
+ * (copied) are called on the watch's thread, one at a time; any may be NULL. Never fails for the
+ * cluster's sake: that comes to health.
+ */
 int watch_open(struct kube *k, const char *collection, const char *label_selector,
-	const char *field_selector, const struct watch_ops *ops, void *arg, struct watch **ret, struct err *err);
-void watch_close(struct watch *w); /* at most a second; no callback after it returns */
+	const char *field_selector, const struct watch_ops *ops, void *arg, struct watch **ret,
+	struct err *err);
+void watch_close(struct watch *w); /* at most a second (more while a credential plugin runs); no
+				      callback after it returns; not from a callback */
 
 /*
- * One watch of one object until fn says stop: for waiting. Starts without resourceVersion (the present
- * state comes first as ADDED), or from rv. fn returns 0 to go on, 1 when content, or a negative errno
- * that is passed on with err. object is NULL (type "TICK") about once a second, so that fn can act on time.
- * -ETIMEDOUT at the deadline, -EINTR when *stop became true.
+ * One watch of one object until fn says stop: for waiting. Starts without resourceVersion (the
+ * present state comes first as ADDED), or from rv. fn returns 0 to go on, 1 when content, or a
+ * negative errno that is passed on with err. object is NULL (type "TICK") about once a second, so
+ * that fn can act on time. A lost or ended watch is opened again where it stopped; where that is
+ * too old, the object is listed: it comes as ADDED again, or, if it is not there now, once as type
+ * "GONE" with object NULL. -ETIMEDOUT at the deadline, -EINTR when *stop became true or
+ * kube_interrupt; refusals (-EACCES...) and a server that was never reached end it at once.
  */
 typedef int watch_until_fn(void *arg, const char *type, const cJSON *object, struct err *err);
 int watch_until(struct kube *k, const char *collection, const char *field_selector, const char *rv,
-	int64_t deadline_ms, const volatile bool *stop, watch_until_fn *fn, void *arg, struct err *err);
+	int64_t deadline_ms, const volatile bool *stop, watch_until_fn *fn, void *arg,
+	struct err *err);
 
 #endif

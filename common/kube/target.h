@@ -14,20 +14,20 @@
 struct cred;
 
 struct kube_target {
-	char *context;	       /* its name, or "" (in-cluster, flags only) */
-	char *server;	       /* scheme://host[:port][/prefix], no slash at the end */
-	char *host;	       /* of server, without brackets */
+	char *context; /* its name, or "" (in-cluster, flags only) */
+	char *server;  /* scheme://host[:port][/prefix], no slash at the end */
+	char *host;    /* of server, without brackets */
 	int port;
-	bool tls;	       /* https */
-	char *ns;	       /* namespace to use, never empty */
-	char *ca_pem;	       /* NULL: the system's trust store */
-	bool insecure;	       /* do not verify */
+	bool tls;              /* https */
+	char *ns;              /* namespace to use, never empty */
+	char *ca_pem;          /* NULL: the system's trust store */
+	bool insecure;         /* do not verify */
 	char *tls_server_name; /* NULL: host */
 	char *proxy_url;       /* from the kubeconfig; NULL: environment */
 	bool no_compression;
 	int request_timeout_ms; /* 0: the default */
-	char **impersonate;	/* whole header lines "Impersonate-User: x", NULL-ended; or NULL */
-	struct cred *cred;	/* never NULL; may hold nothing (anonymous) */
+	char **impersonate;     /* whole header lines "Impersonate-User: x", NULL-ended; or NULL */
+	struct cred *cred;      /* never NULL; may hold nothing (anonymous) */
 };
 
 /* kubectl's global flags as they were given; NULL, false or 0 when not. Strings are borrowed. */
@@ -35,7 +35,7 @@ struct kube_flags {
 	const char *kubeconfig, *context, *cluster, *user, *ns, *server, *token, *as, *as_uid;
 	const char *client_certificate, *client_key, *certificate_authority, *tls_server_name;
 	const char *username, *password, *cache_dir, *request_timeout;
-	const char *as_groups[32];	  /* repeatable */
+	const char *as_groups[32]; /* repeatable */
 	size_t as_group_count;
 	const char *as_user_extras[32]; /* KEY=VALUE, repeatable */
 	size_t as_user_extra_count;
@@ -46,7 +46,8 @@ struct kube_flags {
 };
 
 /*
- * Takes argv[*i] (and its value) if it is one of kubectl's global flags, in every form kubectl takes:
+ * Takes argv[*i] (and its value) if it is one of kubectl's global flags, in every form kubectl
+ * takes:
  * --name=value, --name value, -n value, -nvalue, -s, -v. Moves *i to the last argument used.
  * 1 taken, 0 not one of them, -EINVAL (value missing or bad; err says).
  */
@@ -57,10 +58,14 @@ const char *kube_flags_help(void);
 
 /*
  * Loads and merges (KUBERNETES.md 4: --kubeconfig > KUBECONFIG_B64 > KUBECONFIG > ~/.kube/config >
- * in-cluster) and applies the flags. -EINVAL: what a person wrote is wrong; -ENOENT, -EACCES: a file;
- * -EMSGSIZE: too large. err names file, entry and what to do.
+ * in-cluster) and applies the flags. -EINVAL: what a person wrote is wrong; -ENOENT, -EACCES: a
+ * file; -EMSGSIZE: too large. err names file, entry and what to do.
  */
 int kube_target_load(const struct kube_flags *flags, struct kube_target **ret, struct err *err);
+
+/* The same with another folder than /var/run/secrets/kubernetes.io/serviceaccount, for tests. */
+int kube_target_load_from(const struct kube_flags *flags, const char *serviceaccount_dir,
+	struct kube_target **ret, struct err *err);
 void kube_target_free(struct kube_target *t);
 
 #endif

@@ -9,7 +9,9 @@
  * (or on the caller's own, when it fails at once) and must not block nor make
  * a blocking call on the same remote. Each call is completed exactly once: by
  * its answer, by its deadline (-ETIMEDOUT; a late answer is dropped), or by
- * the end of the stream (-EPIPE; -EBADMSG when the peer broke the protocol).
+ * the end of the stream (-EPIPE; -EBADMSG when the peer broke the protocol;
+ * -ETIMEDOUT when it fell silent). The far end's own errnos never are one of
+ * these, nor ENOTCONN, ESTALE or EMSGSIZE: they become EIO.
  */
 #ifndef SBX_REMOTE_REMOTE_H
 #define SBX_REMOTE_REMOTE_H
@@ -111,23 +113,41 @@ struct remote_info {
  */
 int remote_open(int fd, int64_t deadline_ms, struct remote **ret, struct err *err);
 
-/* bye, its acknowledgement (at most timeout_ms), then the end; completes all calls left with -EPIPE. */
+/*
+ * bye, its acknowledgement (at most timeout_ms; 0: without), then the end; completes all calls left
+ * with -EPIPE. Not from a completion. No other thread may be inside a call on r any more.
+ */
 void remote_close(struct remote *r, int timeout_ms);
 
 /* Any thread. Wakes everybody with -EPIPE; the struct stays until remote_close. */
 void remote_kill(struct remote *r);
+
+/*
+ * The polite half of remote_close: bye and its acknowledgement (at most timeout_ms; 0 says none), then
+ * remote_kill. Not from a completion. The struct stays until remote_close.
+ */
+void remote_bye(struct remote *r, int timeout_ms);
+/* How long the peer may be silent: PROTO_PING_MS and PROTO_SILENCE_MS, unless told otherwise. */
+void remote_heartbeat(struct remote *r, int ping_ms, int silence_ms);
 
 const struct remote_info *remote_info(const struct remote *r);
 
 /* 0 while alive, else what every call returns. */
 int remote_dead(struct remote *r);
 
-/* Called once, on the reader thread, when the stream has died, after all calls were completed. */
+/*
+ * Called once, on the reader thread, when the stream has died, after all calls were completed; at
+ * once and on the caller's thread when that is past already. Not called by remote_close. fn may
+ * not close the remote. NULL: nobody is to be told any more.
+ */
 void remote_on_death(struct remote *r, void (*fn)(void *arg, int rc), void *arg);
 
 /*
  * Sends; done is called exactly once. Any thread; never blocks: what the stream does not take at
  * once is queued, to a ceiling (REMOTE_QUEUE_MAX), past which the call completes with -ENOBUFS.
+ * Refused on this side: -ENOSYS when the hello does not have the op, -EMSGSIZE a read or body over
+ * info's max or a listing over the codec's ceilings, -ENAMETOOLONG, -EINVAL (env and run too: they
+ * belong to remote_run).
  */
 #define REMOTE_QUEUE_MAX (64 * 1024 * 1024)
 void remote_send(struct remote *r, const struct remote_request *rq, int64_t deadline_ms,
@@ -172,14 +192,20 @@ struct run_ops {
 
 struct run;
 
-/* Starts; ended tells also a start that failed. The caller holds one reference. Never blocks. */
+/*
+ * Starts; ended tells also a start that failed (-EFBIG, -E2BIG for env, -EINVAL, -ENOSYS, and those of
+ * remote_send) and then runs within this call. ret is filled before any callback. The caller holds
+ * one reference; letting it go stops no callbacks. Never blocks. The run_ calls below are for any
+ * thread, and safe after the run's end and after remote_close.
+ */
 void remote_run(struct remote *r, const struct run_spec *spec, const struct run_ops *ops, void *arg,
 	struct run **ret);
 /* Bytes for standard input, at most what input() gave: -ENOBUFS past that, -EPIPE when it has ended. */
 int run_input(struct run *run, const void *bytes, size_t n);
-int run_eof(struct run *run);
-int run_more(struct run *run, int stream, size_t n); /* n bytes of it were consumed */
-int run_kill(struct run *run, const char *sig);	     /* "TERM", "KILL", "INT", ... */
+int run_eof(struct run *run);			     /* 0 also when it has ended */
+int run_more(struct run *run, int stream, size_t n); /* n bytes of it were consumed; 0 as above */
+/* "TERM", "KILL", "INT", ...; kept until the run has started. -EINVAL; -ESRCH when it has ended. */
+int run_kill(struct run *run, const char *sig);
 void run_unref(struct run *run);
 
 #endif

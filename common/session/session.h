@@ -19,26 +19,27 @@
 
 struct session;
 
-/* Everything is copied. Either a Pod (net and target borrowed, must outlive the session) or local_argv. */
+/* Everything is copied. Either a Pod (net and target borrowed, must outlive the session) or
+ * local_argv. */
 struct session_spec {
 	struct net *net;
 	const struct kube_target *target;
 	const char *ns, *pod, *container;
-	const char *uid;	  /* of the Pod; NULL: not pinned */
-	const char *root;	  /* put before every path; NULL: "" */
+	const char *uid;  /* of the Pod; NULL: not pinned */
+	const char *root; /* put before every path; NULL: "" */
 	enum exec_protocol protocol;
-	const char *const *local_argv; /* a local far end instead, for tests; see hello_spawn */
-	bool local;		  /* with local_argv NULL: this machine's sh */
+	const char *const *local_argv; /* without target: a local far end; see hello_spawn */
 };
 
 int session_open(const struct session_spec *spec, struct session **ret);
 
-/* Says bye, ends the stream and all that waits (-ENOTCONN). Blocks at most timeout_ms. Takes NULL. */
+/* Says bye, ends the stream and all that waits (-ENOTCONN). Blocks at most timeout_ms. Takes NULL.
+ */
 void session_close(struct session *s, int timeout_ms);
 
 /*
- * As remote_send. rq->handle is one that this session gave (open); after a reconnect old handles give
- * -ESTALE. The deadline includes connecting.
+ * As remote_send. rq->handle is one that this session gave (open); after a reconnect old handles
+ * give -ESTALE. The deadline includes connecting.
  */
 void session_send(struct session *s, const struct remote_request *rq, int64_t deadline_ms,
 	remote_done *done, void *arg);
@@ -61,16 +62,18 @@ void session_run_unref(struct session_run *run);
 /* Wakes the connecting: the watch saw the container (re)start. */
 void session_poke(struct session *s);
 
-/* The container is gone or does not run: fails what waits with rc, and later sends at once, until poked. */
+/* The container is gone or does not run: fails what waits with rc, and later sends at once, until
+ * poked. */
 void session_down(struct session *s, int rc);
 
 /*
- * 0: connected, -EINPROGRESS: connecting or idle; else why the last attempt failed. err may be NULL.
- * Never blocks: for "opening cmd fails at once when the sandbox cannot run anything".
+ * 0: connected, -EINPROGRESS: connecting or idle; else why the last attempt failed. err may be
+ * NULL. Never blocks: for "opening cmd fails at once when the sandbox cannot run anything".
  */
 int session_state(struct session *s, struct err *err);
 
-/* One JSON object's members (no braces): "connected":true,"agent":"sh","uid":0,"streams":1,... Appends. */
+/* One JSON object's members (no braces): "connected":true,"agent":"sh","uid":0,"streams":1,...
+ * Appends. */
 void session_describe(struct session *s, struct buf *ret);
 
 #endif

@@ -1,0 +1,34 @@
+/*
+ * From a request to its answer: paths, verbs, kinds. On the service thread;
+ * waits for nothing but small files.
+ */
+#ifndef SBX_LOCAL_API_H
+#define SBX_LOCAL_API_H
+
+#include "plugin/local/call.h"
+#include "plugin/local/engine.h"
+
+/* What a path says. Strings are the path's own, cut in place. */
+struct target {
+	const struct resource *resource;
+	char *ns;   /* "" when none */
+	char *name; /* NULL: the collection */
+	char *sub;  /* "log", "exec", ... or NULL */
+};
+
+/* -ENOENT: no path of this API. Cuts path. */
+int target_parse(char *path, struct target *ret);
+
+void api_serve(struct engine *e, struct call *c, struct answer *ret);
+
+/* Whether the token is the right one; compares in constant time. */
+bool api_knows(const struct engine *e, const struct call *c);
+
+/*
+ * Checks a pods/exec or pods/attach request. 0 and the Pod (a reference) and container (malloc'ed);
+ * else -EPERM and the refusal in ret.
+ */
+int api_stream_target(struct engine *e, struct call *c, struct snap **ret_pod, char **ret_container,
+	bool *ret_attach, struct answer *ret);
+
+#endif
