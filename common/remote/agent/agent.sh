@@ -594,7 +594,8 @@ do_env() {
 
 # Times to the millisecond where sleep can; killed with its sleeper by TERM.
 nap() {
-	trap 'kill $z 2>/dev/null; exit 7' TERM
+	z=
+	trap '[ -z "$z" ] || kill $z 2>/dev/null; exit 7' TERM
 	sleep $1 >/dev/null 2>&1 3>&- 4>&- &
 	z=$!
 	wait $z
@@ -704,8 +705,10 @@ interpreted() {
 
 # One run, from its start to its end mark. The lock is held until `s` is out: outputs come behind it.
 supervise() {
+	# A child gets its parent's traps between fork and reset: so not TERM here, which ours are told by.
+	trap - TERM PIPE HUP INT
 	po= pe= wd= l= fd= R=
-	trap 'kill $po $pe $wd $l $fd; kill -s KILL -$R || kill -s KILL $R; exit' TERM
+	trap 'kill $po $pe $wd $l $fd; kill -s KILL -$R || kill -s KILL $R; exit' USR2
 	exec 0</dev/null
 	file= in=
 	case $script in '#!'*)
@@ -875,7 +878,7 @@ end() {
 	for i in $runs; do known $i && { s="$s $i"; kill -s TERM -$R || kill -s TERM $R; }; done
 	if [ "$s" ]; then
 		sleep $LINGER
-		for i in $s; do known $i && { kill -s KILL -$R || kill -s KILL $R; kill -s TERM $S; }; done
+		for i in $s; do known $i && { kill -s KILL -$R || kill -s KILL $R; kill -s USR2 $S; }; done
 	fi
 	# All that is ours and nothing else: when this shell leads its process group.
 	read -r x </proc/$$/stat
