@@ -1,9 +1,9 @@
 #include "common/base/base64.h"
 
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 static int digit(char c)
 {
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	const char *at = c ? strchr(alphabet, c) : NULL;
 
 	return at ? (int)(at - alphabet) : -EINVAL;
@@ -23,25 +23,33 @@ static int group(const int *digits, size_t n, struct buf *ret)
 	return 0;
 }
 
-int base64url_decode(const char *text, size_t n, struct buf *ret)
+static int decode(const char *text, size_t n, const char *also, bool padded, struct buf *ret)
 {
 	int digits[4];
-	size_t have = 0;
+	size_t have = 0, pad = 0, total = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		digits[have] = digit(text[i]);
-		if (digits[have] < 0)
+		char c = text[i] == also[0] ? '+' : text[i] == also[1] ? '/' : text[i];
+
+		if (padded && (c == '\r' || c == '\n'))
+			continue;
+		total++;
+		if (padded && c == '=') {
+			pad++;
+			continue;
+		}
+		digits[have] = digit(c);
+		if (digits[have] < 0 || pad)
 			return -EINVAL;
 		if (++have == 4) {
 			group(digits, 4, ret);
 			have = 0;
 		}
 	}
-	if (have && group(digits, have, ret) < 0)
+	if ((padded && (total % 4 || pad > 2)) || (have && group(digits, have, ret) < 0))
 		return -EINVAL;
 	return buf_check(ret);
 }
-<<<<<<< HEAD:common/base/base64.c
 
 int base64_decode(const char *text, size_t n, struct buf *ret)
 {
@@ -66,5 +74,3 @@ void base64_encode(const void *bytes, size_t n, struct buf *ret)
 			buf_char(ret, k <= left ? alphabet[bits >> (18 - 6 * k) & 63] : '=');
 	}
 }
-=======
->>>>>>> part-rest:common/kube/base64.c

@@ -58,13 +58,8 @@ static inline pthread_mutex_t *lock_now(pthread_mutex_t *m)
 
 #define scoped_join2(a, b) a##b
 #define scoped_join(a, b)  scoped_join2(a, b)
-<<<<<<< HEAD
 #define scoped_lock(m)                                                                             \
 	__attribute__((unused)) pthread_mutex_t *scoped_join(scoped_, __LINE__)                    \
 		auto_with(unlock_at) = lock_now(m)
-=======
-#define scoped_lock(m) \
-	__attribute__((unused)) pthread_mutex_t *scoped_join(scoped_, __LINE__) auto_with(unlock_at) = lock_now(m)
->>>>>>> part-config
 
 #endif

@@ -432,6 +432,12 @@ int session_lost_rc(struct session *s, struct err *err)
 	return err_set(err, -EIO, "the stream to %s/%s was lost", s->ns, s->pod);
 }
 
+size_t session_max(struct session *s)
+{
+	scoped_lock(&s->lock);
+	return s->link ? (size_t)remote_info(s->link->remote)->max : 0;
+}
+
 void session_describe(struct session *s, struct buf *ret)
 {
 	const struct remote_info *info;

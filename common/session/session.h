@@ -72,6 +72,9 @@ void session_down(struct session *s, int rc);
  */
 int session_state(struct session *s, struct err *err);
 
+/* Bytes of one read or write that the far end takes; 0 while there is no stream. */
+size_t session_max(struct session *s);
+
 /* One JSON object's members (no braces): "connected":true,"agent":"sh","uid":0,"streams":1,...
  * Appends. */
 void session_describe(struct session *s, struct buf *ret);

@@ -1,4 +1,5 @@
 #include "plugin/local/access.h"
+#include "common/base/base64.h"
 #include "common/base/io.h"
 #include "common/base/wire.h"
 #include "plugin/local/folder.h"

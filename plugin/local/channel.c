@@ -1,4 +1,5 @@
 #include "plugin/local/channel.h"
+#include "common/base/base64.h"
 #include "common/base/wire.h"
 #include "plugin/local/json.h"
 

@@ -1,4 +1,5 @@
 #include "plugin/local/podenv.h"
+#include "common/base/base64.h"
 #include "common/base/wire.h"
 
 #define VALUE_BYTES_MAX (1u << 20)

@@ -6,7 +6,7 @@
 #define SBX_TESTS_KUBEFIX_H
 
 #include "common/base/io.h"
-#include "common/kube/base64.h"
+#include "common/base/base64.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -111,7 +111,7 @@ static inline char *fix_fill(const char *pattern)
 			auto_free char *name = xstrndup(pattern + 1, (size_t)(end - pattern - 1));
 			auto_free char *text = fix_read(name);
 
-			base64_encode(&b, text, strlen(text));
+			base64_encode(text, strlen(text), &b);
 		}
 		pattern = end + 1;
 	}

@@ -372,8 +372,8 @@ static void strange_times_are_clamped(void **state)
 	struct entry e;
 
 	CHECK_RC(parse_record(
-			 "41ed 1 1 1 0 0 5 8 9223372036854775807 -9223372036854775807 0 0 0|||/\n",
-			 false, &e),
+			  "41ed 1 1 1 0 0 5 8 9223372036854775807 -9223372036854775807 0 0 0|||/\n",
+			  false, &e),
 		0);
 	assert_int_equal(e.attr.atime.tv_sec, 253402300799LL);
 	assert_int_equal(e.attr.mtime.tv_sec, -62135596800LL);
@@ -445,9 +445,9 @@ static void reads_hellos(void **state)
 	auto_with(info_fini) struct info info = { 0 };
 
 	CHECK_RC(greet("hello sbx 1 sh max=131072 body=text calls=4 ops=stat,list,new,run "
-		       "uid=1000 gid=50 "
-		       "cwd=/a\\0040b why=no\\0040dd future=x",
-			 &info),
+			"uid=1000 gid=50 "
+			"cwd=/a\\0040b why=no\\0040dd future=x",
+			  &info),
 		0);
 	assert_string_equal(info.said.kind, "sh");
 	assert_int_equal(info.said.max, 131072);

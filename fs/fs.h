@@ -1,0 +1,60 @@
+/*
+ * One mount: what its parts share.
+ *
+ * Locks, in the order in which they may be nested: fs->lock, then a stream's,
+ * then those of notify.c and op.c, which are leaves. fs->lock guards every
+ * table (nodes, listings, handles, writers, readers, boxes); nothing is sent,
+ * replied or read from disk while it is held. A session's send may complete
+ * on the spot and on this very thread, so it is never called with a lock.
+ */
+#ifndef SBX_FS_FS_H
+#define SBX_FS_FS_H
+
+#define FUSE_USE_VERSION 314
+#include <fuse_lowlevel.h>
+
+#include "fs/node.h"
+#include "fs/options.h"
+#include "fs/tree.h"
+
+#include <stdatomic.h>
+
+/* Seconds. What the daemon answers from memory costs little, so the kernel may ask often. */
+#define KERNEL_TTL_S 1.0
+
+struct counters {
+	atomic_ulong ops, sent, answered, failed, timed_out, interrupted, lists, bytes_read,
+		bytes_written, runs;
+	atomic_long slowest_ms;
+};
+
+struct fs {
+	const struct options *opt;
+	struct fuse_session *se;
+	struct kube *kube; /* NULL with local sandboxes alone */
+	struct net *net;
+	struct notifier *notifier;
+	struct op_table *ops;
+	int64_t started_wall_ms;
+	struct counters count;
+	atomic_uint podlogs; /* open ones; their threads use kube */
+
+	pthread_mutex_t lock; /* all below */
+	struct node_table nodes;
+	struct tree tree;
+	size_t listed_items; /* items in all cached listings */
+	size_t ahead_bytes;  /* held or asked for by all readers */
+};
+
+int fs_init(struct fs *fs, const struct options *opt);
+void fs_fini(struct fs *fs);
+
+/* The one place where our inner vocabulary becomes what a program may see. Positive errno. */
+int fs_errno(int rc);
+
+const struct fuse_lowlevel_ops *fs_ops(void);
+
+/* Appends one JSON object with the counters. */
+void fs_counters(struct fs *fs, struct buf *ret);
+
+#endif
