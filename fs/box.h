@@ -19,6 +19,13 @@
 struct fs;
 struct jobs;
 
+/*
+ * How long what the far end said is believed: there are no change events yet. Long enough that a
+ * walk over a tree is one listing for each folder, short enough that a person who changes a file
+ * inside sees it outside when he looks.
+ */
+#define BOX_TTL_MS 2000
+
 struct box {
 	struct fs *fs;
 	char *ns, *name, *key; /* key: "ns/name", as in the tree */
@@ -30,7 +37,6 @@ struct box {
 	atomic_uint refs;
 	atomic_int down; /* 0, or what everything returns from now on */
 	atomic_llong answered_ms; /* when the far end last said anything */
-	atomic_int ttl_ms;	  /* how long what it said may be believed */
 	atomic_size_t pod_json_n;
 	atomic_size_t max;	  /* bytes of one read or write */
 

@@ -143,7 +143,7 @@ static void keep(struct fs *fs, struct node *folder, struct listing *l, unsigned
 	fs->listed_items += l->count;
 	d->now = l;
 	d->epoch = epoch;
-	d->until_ms = clock_now_ms() + atomic_load(&folder->box->ttl_ms);
+	d->until_ms = clock_now_ms() + BOX_TTL_MS;
 }
 
 bool dir_wait(struct node *folder, struct op *op, struct fetch **ret)

@@ -3,7 +3,7 @@
  *
  * The first lookup or opendir in a directory asks for all of it in one `list`;
  * names, absent names and attributes are then answered from memory until it
- * is too old (box->ttl_ms). Everyone who needs the same listing meanwhile
+ * is too old (BOX_TTL_MS). Everyone who needs the same listing meanwhile
  * waits for the same request. What this mount changes is put in at once; a
  * listing asked for before a change ended is not kept.
  *

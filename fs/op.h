@@ -43,6 +43,8 @@ struct op {
 	char *name, *name2;
 	struct fuse_file_info fi;
 	struct stat stat;
+	struct fuse_entry_param entry; /* of what was made; looked up */
+	struct node *made;
 	uint64_t offset;
 	size_t size;
 	int to_set;

@@ -123,7 +123,7 @@ static void listed(struct op *op, int rc)
 		item = listing_find(l, op->node->name);
 	if (item && !item->stale && !op->node->gone)
 		known = node_learn(op->node, &item->attr,
-			clock_now_ms() + atomic_load(&op->box->ttl_ms));
+			clock_now_ms() + BOX_TTL_MS);
 	listing_unref(l);
 	op->where = NULL;
 	pthread_mutex_unlock(&fs->lock);

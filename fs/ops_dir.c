@@ -334,7 +334,7 @@ static bool rewound(struct op *op)
 
 	scoped_lock(&op->fs->lock);
 	return h->listing && op->offset == 0 && !op->node->gone && dir_now(op->node) != h->listing &&
-		clock_now_ms() - h->listed_ms > atomic_load(&op->box->ttl_ms);
+		clock_now_ms() - h->listed_ms > BOX_TTL_MS;
 }
 
 void dir_read(struct op *op, bool plus)
