@@ -537,7 +537,7 @@ do_chown() {
 
 stamp() {
 	case $2 in
-	-) return;;
+	-) return 0;;
 	now) try touch -h -c $1 "$p"; return;;
 	esac
 	if [ "$ns" ]; then
