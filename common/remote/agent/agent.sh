@@ -703,6 +703,16 @@ interpreted() {
 	exec "$@" "$s" ${l:+"$l"} /proc/self/fd/9
 }
 
+# When process $1 started: tells it from a later one of the same number.
+since() {
+	read -r x 2>/dev/null <"/proc/$1/stat" || return
+	set -- ${x##*') '}
+	shift 19
+	x=$1
+}
+# Tells a child to stop, unless it has and its number is another's by now.
+tell() { since "$1" && [ "$x" = "$2" ] && kill "$1"; }
+
 # One run, from its start to its end mark. The lock is held until `s` is out: outputs come behind it.
 supervise() {
 	# A child gets its parent's traps between fork and reset: so not TERM here, which ours are told by.
@@ -720,10 +730,12 @@ supervise() {
 			fi
 		done;;
 	esac
-	case $flags in *i*) in=1; pipe 4; feed & fd=$!;; esac
+	case $flags in *i*) in=1; pipe 4; feed & fd=$!; since $fd; ft=$x;; esac
 	win=$W
 	pump o & po=$!
 	pump e & pe=$!
+	since $po; ot=$x
+	since $pe; et=$x
 	lock
 	if [ "$in" ]; then
 		become </proc/self/fd/4 >/proc/self/fd/5 2>/proc/self/fd/6 &
@@ -748,11 +760,12 @@ supervise() {
 			exit 9
 		) >/dev/null 2>&1 3>&- 4>&- 7<&- 8<&- 9<&- &
 		wd=$!
+		since $wd; wt=$x
 	fi
 	wait $R
 	k=$? s=exited
 	if [ "$T" != 0 ]; then
-		kill $wd 2>/dev/null
+		tell $wd $wt
 		wait $wd
 		if [ $? = 9 ]; then
 			s=timeout k=124
@@ -762,8 +775,8 @@ supervise() {
 	(
 		nap $LINGER
 		while :; do
-			kill $po
-			kill $pe
+			tell $po $ot
+			tell $pe $et
 			nap $LINGER
 		done
 	) >/dev/null 2>&1 3>&- 4>&- 7<&- 8<&- 9<&- &
@@ -775,18 +788,11 @@ supervise() {
 	lock
 	echo "= $t $s $k ${o#=} ${e#=}"
 	echo >&3
-	[ -z "$in" ] || kill $fd 2>/dev/null
+	[ -z "$in" ] || tell $fd $ft
 	[ -z "$file" ] || rm -f "$file"
 	exit 0
 }
 
-# When process $1 started: tells it from a later one of the same number.
-since() {
-	read -r x 2>/dev/null <"/proc/$1/stat" || return
-	set -- ${x##*') '}
-	shift 19
-	x=$1
-}
 # S, R and the rest of run $1 while its supervisor lives.
 known() {
 	case $1 in ''|*[!0-9]*|???????????*) return 1;; esac
