@@ -68,7 +68,8 @@ static int open_session(struct box *b)
 {
 	struct session_spec spec = {
 		.net = b->fs->net,
-		.target = b->local ? NULL : kube_target(b->fs->kube), /* without: this machine's sh */
+		.target =
+			b->local ? NULL : kube_target(b->fs->kube), /* without: this machine's sh */
 		.ns = b->ns,
 		.pod = b->name,
 		.container = b->container,

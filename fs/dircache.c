@@ -14,7 +14,7 @@
 struct fetch {
 	struct fs *fs;
 	struct node *folder; /* holds a reference */
-	struct op *op;	     /* the request itself */
+	struct op *op;       /* the request itself */
 	struct op *waiters;
 	unsigned epoch;
 };
@@ -181,7 +181,8 @@ static struct op *settle(struct fetch *f, struct listing *l, int rc)
 		keep(f->fs, f->folder, l, f->epoch);
 	if (d->fetch == f)
 		d->fetch = NULL;
-	DL_FOREACH(waiters, op) {
+	DL_FOREACH(waiters, op)
+	{
 		op->where = l; /* for those who wait: also when it is not kept */
 		if (l)
 			listing_ref(l);

@@ -32,7 +32,7 @@ void op_table_close(struct op_table *t)
 static bool stalled(const struct op *op, int64_t now_ms)
 {
 	return now_ms - op->since_ms >= OP_STALL_MS &&
-		(!op->box || now_ms - atomic_load(&op->box->answered_ms) >= OP_STALL_MS);
+	       (!op->box || now_ms - atomic_load(&op->box->answered_ms) >= OP_STALL_MS);
 }
 
 /* table->lock held; the caller then ends it with interrupt_end, without the lock */
@@ -237,7 +237,8 @@ void op_resume_all(struct op *list, int rc)
 {
 	struct op *op, *next;
 
-	DL_FOREACH_SAFE(list, op, next) {
+	DL_FOREACH_SAFE(list, op, next)
+	{
 		DL_DELETE(list, op);
 		op->step(op, rc);
 	}

@@ -153,8 +153,8 @@ static void doubt_links(struct fs *fs, const struct node *gone)
 
 	HASH_ITER(by_id, fs->nodes.by_id, n, next)
 	{
-		if (n == gone || n->box != gone->box || !n->known || n->attr.ino != gone->attr.ino ||
-			n->attr.dev != gone->attr.dev)
+		if (n == gone || n->box != gone->box || !n->known ||
+			n->attr.ino != gone->attr.ino || n->attr.dev != gone->attr.dev)
 			continue;
 		node_doubt(n);
 		notify_attr(fs->notifier, n->id);
