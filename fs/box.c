@@ -30,7 +30,6 @@ struct box *box_new(struct fs *fs, const char *ns, const char *name, const char 
 	b->since_wall_ms = clock_wall_ms();
 	b->refs = 1;
 	b->why_not = xstrdup("");
-	b->ttl_ms = 2000;
 	b->max = 64 * 1024;
 	pthread_mutex_init(&b->session_lock, NULL);
 	return b;
@@ -69,7 +68,8 @@ static int open_session(struct box *b)
 {
 	struct session_spec spec = {
 		.net = b->fs->net,
-		.target = b->local ? NULL : kube_target(b->fs->kube), /* without: this machine's sh */
+		.target =
+			b->local ? NULL : kube_target(b->fs->kube), /* without: this machine's sh */
 		.ns = b->ns,
 		.pod = b->name,
 		.container = b->container,

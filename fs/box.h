@@ -19,6 +19,13 @@
 struct fs;
 struct jobs;
 
+/*
+ * How long what the far end said is believed: there are no change events yet. Long enough that a
+ * walk over a tree is one listing for each folder, short enough that a person who changes a file
+ * inside sees it outside when he looks.
+ */
+#define BOX_TTL_MS 2000
+
 struct box {
 	struct fs *fs;
 	char *ns, *name, *key; /* key: "ns/name", as in the tree */
@@ -28,11 +35,10 @@ struct box {
 	int64_t since_wall_ms;
 	struct jobs *jobs; /* its runs; shared with the box that it replaced */
 	atomic_uint refs;
-	atomic_int down; /* 0, or what everything returns from now on */
+	atomic_int down;          /* 0, or what everything returns from now on */
 	atomic_llong answered_ms; /* when the far end last said anything */
-	atomic_int ttl_ms;	  /* how long what it said may be believed */
 	atomic_size_t pod_json_n;
-	atomic_size_t max;	  /* bytes of one read or write */
+	atomic_size_t max; /* bytes of one read or write */
 
 	pthread_mutex_t session_lock;
 	struct session *session; /* opened at first use */
@@ -41,8 +47,8 @@ struct box {
 	char *pod_json; /* pretty, with a newline; NULL for local ones */
 	char *container_id;
 	bool running;
-	char *why_not; /* "" or why it does not run */
-	bool listed;   /* used by a relisting tree */
+	char *why_not;  /* "" or why it does not run */
+	bool listed;    /* used by a relisting tree */
 	unsigned epoch; /* what was learnt before it changed is in doubt */
 	size_t unacked; /* bytes of writes on their way */
 	struct op *write_waiters;

@@ -14,7 +14,7 @@
 struct fetch {
 	struct fs *fs;
 	struct node *folder; /* holds a reference */
-	struct op *op;	     /* the request itself */
+	struct op *op;       /* the request itself */
 	struct op *waiters;
 	unsigned epoch;
 };
@@ -143,7 +143,7 @@ static void keep(struct fs *fs, struct node *folder, struct listing *l, unsigned
 	fs->listed_items += l->count;
 	d->now = l;
 	d->epoch = epoch;
-	d->until_ms = clock_now_ms() + atomic_load(&folder->box->ttl_ms);
+	d->until_ms = clock_now_ms() + BOX_TTL_MS;
 }
 
 bool dir_wait(struct node *folder, struct op *op, struct fetch **ret)
@@ -181,7 +181,8 @@ static struct op *settle(struct fetch *f, struct listing *l, int rc)
 		keep(f->fs, f->folder, l, f->epoch);
 	if (d->fetch == f)
 		d->fetch = NULL;
-	DL_FOREACH(waiters, op) {
+	DL_FOREACH(waiters, op)
+	{
 		op->where = l; /* for those who wait: also when it is not kept */
 		if (l)
 			listing_ref(l);

@@ -3,7 +3,7 @@
  *
  * The first lookup or opendir in a directory asks for all of it in one `list`;
  * names, absent names and attributes are then answered from memory until it
- * is too old (box->ttl_ms). Everyone who needs the same listing meanwhile
+ * is too old (BOX_TTL_MS). Everyone who needs the same listing meanwhile
  * waits for the same request. What this mount changes is put in at once; a
  * listing asked for before a change ended is not kept.
  *
@@ -43,7 +43,7 @@ struct listing {
 struct dir {
 	struct listing *now; /* NULL: none */
 	int64_t until_ms;
-	unsigned epoch;	     /* box->epoch when it was asked for */
+	unsigned epoch;      /* box->epoch when it was asked for */
 	struct fetch *fetch; /* asked for and good for those who come now; NULL: none */
 	size_t last_count;
 	size_t misses; /* single questions since the last listing */
@@ -58,15 +58,16 @@ struct item *listing_find(const struct listing *l, const char *name);
 /* The valid listing of a folder, or NULL. Borrowed. */
 struct listing *dir_now(struct node *n);
 
-/* 1 and *ret: it is there (attributes valid unless ret->stale); 0: it is not; -EAGAIN: not known. */
+/* 1 and *ret: it is there (attributes valid unless ret->stale); 0: it is not; -EAGAIN: not known.
+ */
 int dir_find(struct node *n, const char *name, struct item **ret);
 
 /* Should one listing be asked for, rather than this one name? Counts. */
 bool dir_worth_listing(struct node *n);
 
 /*
- * Waits for the listing of op->node (or of folder): op->step(op, rc) runs without locks, rc 0 or why
- * not. True: a new request is needed; call dir_fetch after the lock is gone.
+ * Waits for the listing of op->node (or of folder): op->step(op, rc) runs without locks, rc 0 or
+ * why not. True: a new request is needed; call dir_fetch after the lock is gone.
  */
 bool dir_wait(struct node *folder, struct op *op, struct fetch **ret);
 void dir_fetch(struct fs *fs, struct fetch *f); /* no lock held */
@@ -76,7 +77,7 @@ void dir_touch(struct node *n);
 void dir_put(struct node *n, const char *name, const struct attr *a);
 void dir_drop(struct node *n, const char *name);
 void dir_doubt(struct node *n, const char *name); /* its attributes changed */
-void dir_new(struct node *n); /* this mount has just made it: it is empty */
+void dir_new(struct node *n);                     /* this mount has just made it: it is empty */
 void dir_invalidate(struct fs *fs, struct node *n);
 
 void dir_forget(struct fs *fs, struct node *n); /* the node goes */

@@ -80,7 +80,8 @@ struct handle *handle_any(struct node *n)
 {
 	struct handle *h;
 
-	DL_FOREACH(n->handles, h) {
+	DL_FOREACH(n->handles, h)
+	{
 		if (h->remote_open)
 			return h;
 	}

@@ -17,15 +17,15 @@ struct listing;
 struct handle {
 	unsigned refs;
 	struct node *node; /* holds a reference */
-	bool in_node;	   /* in node->handles: open, not yet released */
+	bool in_node;      /* in node->handles: open, not yet released */
 	struct handle *prev, *next;
 
 	/* a file of the sandbox */
 	bool remote_open;
 	uint64_t remote; /* the session's handle */
 	bool readable, writable, append;
-	bool direct; /* /proc and the like: each read is one request */
-	bool whole;  /* all its content came through this mount since the open */
+	bool direct;  /* /proc and the like: each read is one request */
+	bool whole;   /* all its content came through this mount since the open */
 	int write_rc; /* first failure of a write, given back once */
 	struct reader reader;
 

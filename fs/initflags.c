@@ -8,13 +8,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define PARALLEL_DIROPS	   (1u << 18)
+#define PARALLEL_DIROPS    (1u << 18)
 #define HANDLE_KILLPRIV_V2 (1u << 28)
 
 /* linux/fuse.h: fuse_out_header, and fuse_init_out as far as the flags. */
 #define HEADER_BYTES 16
 #define FLAGS_AT     12 /* behind major, minor, max_readahead */
-#define MAJOR	     7
+#define MAJOR        7
 #define UNIQUE_AT    8
 
 /*

@@ -93,7 +93,7 @@ static struct op *take_all(struct op **list)
 	struct op *op, *taken = *list;
 
 	DL_FOREACH(taken, op)
-		op->where = NULL;
+	op->where = NULL;
 	*list = NULL;
 	return taken;
 }
@@ -148,7 +148,8 @@ static void on_output(void *arg, int stream, const void *bytes, size_t n)
 	job_more(j, stream, output_add(j->fs, &j->out[stream == 1 ? 1 : 2], bytes, n));
 }
 
-/* lock held. Sends what waits, as far as the credit goes: at least a byte each is a partial write. */
+/* lock held. Sends what waits, as far as the credit goes: at least a byte each is a partial write.
+ */
 static void feed(struct job *j)
 {
 	while (j->input_waits && j->input_credit > 0) {
@@ -204,7 +205,7 @@ static void finish(void *arg)
 	pthread_mutex_unlock(&j->lock);
 	op_resume_all(starts, rc);
 	DL_FOREACH_SAFE(inputs, op, next)
-		fail_input(op);
+	fail_input(op);
 	for (int i = 0; i < 3; i++)
 		output_end(j->fs, &j->out[i], rc);
 	box_unref(take_ptr(j->box));

@@ -50,6 +50,6 @@ int job_exit_text(struct job *j, struct buf *ret);
 void job_describe(struct job *j, struct buf *ret);
 
 const char *job_script(const struct job *j, size_t *ret_n); /* borrowed */
-int64_t job_started_ms(const struct job *j);		     /* wall */
+int64_t job_started_ms(const struct job *j);                /* wall */
 
 #endif

@@ -6,20 +6,20 @@
 #include "fs/notify.h"
 #include "fs/writer.h"
 
-static int64_t until(const struct box *b)
+static int64_t until(void)
 {
-	return clock_now_ms() + atomic_load(&b->ttl_ms);
+	return clock_now_ms() + BOX_TTL_MS;
 }
 
 struct node *learn_item(struct fs *fs, struct node *parent, const char *name, const struct attr *a)
 {
 	struct node *n = node_make(&fs->nodes, parent, name, NODE_INSIDE, parent->box);
 
-	if (node_learn(n, a, until(parent->box)))
+	if (node_learn(n, a, until()))
 		return n;
 	node_detach(&fs->nodes, n);
 	n = node_make(&fs->nodes, parent, name, NODE_INSIDE, parent->box);
-	node_learn(n, a, until(parent->box));
+	node_learn(n, a, until());
 	return n;
 }
 
@@ -31,7 +31,7 @@ struct node *learn_child(struct fs *fs, struct node *parent, const char *name, c
 
 bool learn_attr(struct fs *fs, struct node *n, const struct attr *a)
 {
-	if (!node_learn(n, a, until(n->box)))
+	if (!node_learn(n, a, until()))
 		return false;
 	if (!n->gone && n->parent && n->parent->kind == NODE_INSIDE)
 		dir_put(n->parent, n->name, a);

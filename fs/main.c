@@ -16,9 +16,9 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#define START_MS      30000 /* credentials and the first list */
-#define NOTIFY_MS     2000
-#define FUSE_THREADS  4
+#define START_MS     30000 /* credentials and the first list */
+#define NOTIFY_MS    2000
+#define FUSE_THREADS 4
 
 /* "mounted" or the sentence, to whoever asked to be told. */
 static void tell(int fd, const char *text)
@@ -99,8 +99,8 @@ static int start(struct fs *fs, const struct options *o, struct kube_target *tar
 
 static void quiet_down(const struct options *o)
 {
-	int fd = open(o->logfile ? o->logfile : "/dev/null", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-		0600);
+	int fd = open(o->logfile ? o->logfile : "/dev/null",
+		O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (chdir("/") < 0)
@@ -131,9 +131,11 @@ static int loop(struct fs *fs)
 }
 
 /* Everything from the first thread to the last. ready: the parent's end, or -1. Takes target. */
-static int serve(const struct options *o, struct kube_target *target, struct fuse_args *args, int ready)
+static int serve(
+	const struct options *o, struct kube_target *target, struct fuse_args *args, int ready)
 {
-	struct fs *fs = xcalloc(1, sizeof(*fs)); /* threads that outstay the end may still look at it */
+	struct fs *fs =
+		xcalloc(1, sizeof(*fs)); /* threads that outstay the end may still look at it */
 	struct err err = { "" };
 	sigset_t old;
 	int rc;
@@ -166,7 +168,8 @@ static int await(pid_t child, int fd)
 	ssize_t got = 1;
 
 	while (got > 0 && n < sizeof(text) - 1) {
-		got = io_read_some(fd, text + n, sizeof(text) - 1 - n, deadline_after(4 * START_MS));
+		got = io_read_some(
+			fd, text + n, sizeof(text) - 1 - n, deadline_after(4 * START_MS));
 		n += got > 0 ? (size_t)got : 0;
 	}
 	text[n] = '\0';

@@ -69,8 +69,8 @@ static int check_empty(const char *path, struct err *err)
 	while (empty && (e = readdir(dir)))
 		empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
 	closedir(dir);
-	return empty ? 0 :
-		       err_set(err, -ENOTEMPTY,
+	return empty ? 0
+		     : err_set(err, -ENOTEMPTY,
 			       "mount point %s is not empty; mount elsewhere, or with -o nonempty",
 			       path);
 }
@@ -109,8 +109,8 @@ static int check_fusermount(struct err *err)
 		if (access(program, X_OK) == 0)
 			return 0;
 	}
-	return err_set(err, -ENOENT,
-		"fusermount3 is missing: a user needs it to mount (package fuse3)");
+	return err_set(
+		err, -ENOENT, "fusermount3 is missing: a user needs it to mount (package fuse3)");
 }
 
 int mount_check(const struct options *o, struct err *err)
@@ -131,7 +131,8 @@ int mount_check(const struct options *o, struct err *err)
 		return err_set(err, -ENOTDIR, "mount point %s is not a folder", o->mountpoint);
 	mounted_type(o->mountpoint, type, sizeof(type));
 	if (strcmp(type, "fuse." MOUNT_SUBTYPE) == 0)
-		return err_set(err, -EBUSY, "%s is mounted already; unmount it first", o->mountpoint);
+		return err_set(
+			err, -EBUSY, "%s is mounted already; unmount it first", o->mountpoint);
 	rc = o->nonempty ? 0 : check_empty(o->mountpoint, err);
 	if (rc == 0)
 		rc = check_device(err);
@@ -160,7 +161,8 @@ int mount_open(struct fs *fs, struct fuse_args *args, const char *source, struct
 	add_options(args, fs->opt, source);
 	fs->se = fuse_session_new(args, fs_ops(), sizeof(struct fuse_lowlevel_ops), fs);
 	if (!fs->se)
-		return err_set(err, -EINVAL, "libfuse refuses the -o options; see its message above");
+		return err_set(
+			err, -EINVAL, "libfuse refuses the -o options; see its message above");
 	if (fuse_session_mount(fs->se, fs->opt->mountpoint) != 0) {
 		fuse_session_destroy(fs->se);
 		fs->se = NULL;

@@ -11,7 +11,7 @@
 #include <sys/sysmacros.h>
 
 /* A path longer than this cannot be sent in one request line when every byte needs an escape. */
-#define NODE_PATH_MAX 8192
+#define NODE_PATH_MAX  8192
 #define NODE_DEPTH_MAX 2048
 
 struct node_key {
@@ -255,7 +255,8 @@ void attr_stat(const struct node *n, const struct attr *a, struct stat *ret)
 {
 	*ret = (struct stat){
 		.st_ino = attr_ino(n->box, a->dev, a->ino),
-		.st_mode = a->mode & ~(mode_t)(S_ISUID | S_ISGID), /* a sandbox gives no rights here */
+		.st_mode =
+			a->mode & ~(mode_t)(S_ISUID | S_ISGID), /* a sandbox gives no rights here */
 		.st_nlink = a->nlink,
 		.st_uid = a->uid,
 		.st_gid = a->gid,
@@ -292,7 +293,7 @@ static bool time_same(const struct timespec *a, const struct timespec *b)
 bool stamp_same(const struct stamp *a, const struct stamp *b)
 {
 	return a->ino == b->ino && a->size == b->size && time_same(&a->mtime, &b->mtime) &&
-		time_same(&a->ctime, &b->ctime);
+	       time_same(&a->ctime, &b->ctime);
 }
 
 bool node_learn(struct node *n, const struct attr *a, int64_t until_ms)

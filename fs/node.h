@@ -28,7 +28,15 @@ struct writer;
 
 enum node_kind { NODE_ROOT, NODE_NS, NODE_BOX, NODE_CTL, NODE_INSIDE };
 enum ctl_kind {
-	CTL_CMD, CTL_STDIN, CTL_STDOUT, CTL_STDERR, CTL_STATUS, CTL_EXIT, CTL_POD, CTL_LOG, CTL_COUNT
+	CTL_CMD,
+	CTL_STDIN,
+	CTL_STDOUT,
+	CTL_STDERR,
+	CTL_STATUS,
+	CTL_EXIT,
+	CTL_POD,
+	CTL_LOG,
+	CTL_COUNT
 };
 
 /* What the page cache of a file was filled with. */
@@ -48,15 +56,15 @@ struct node {
 	unsigned refs; /* one for all of nlookup, one a child, handle, operation */
 	bool gone;
 
-	struct attr attr; /* of NODE_INSIDE: the newest known */
-	bool known;	  /* attr was set once */
-	int64_t until_ms; /* attr may be served until then */
-	int64_t shown_ms; /* when the kernel was last given attributes to keep; 0: never */
+	struct attr attr;    /* of NODE_INSIDE: the newest known */
+	bool known;          /* attr was set once */
+	int64_t until_ms;    /* attr may be served until then */
+	int64_t shown_ms;    /* when the kernel was last given attributes to keep; 0: never */
 	struct stamp shown;  /* those */
 	struct stamp filled; /* the page cache's */
 
-	struct dir *dir;	/* a folder's listing; NULL until needed */
-	struct writer *writer;	/* pending writes; NULL until needed */
+	struct dir *dir;        /* a folder's listing; NULL until needed */
+	struct writer *writer;  /* pending writes; NULL until needed */
 	struct handle *handles; /* open files, each holds a reference of the node */
 
 	UT_hash_handle by_id, by_name;
@@ -73,7 +81,8 @@ struct node_table {
 void nodes_init(struct node_table *t);
 void nodes_fini(struct node_table *t);
 
-struct node *node_get(struct node_table *t, uint64_t id); /* NULL: unknown (a bug of the kernel's or ours) */
+struct node *node_get(
+	struct node_table *t, uint64_t id); /* NULL: unknown (a bug of the kernel's or ours) */
 struct node *node_child(struct node_table *t, struct node *parent, const char *name);
 /* Finds or makes it; not counted as looked up yet: hold it or look it up before the lock goes. */
 struct node *node_make(struct node_table *t, struct node *parent, const char *name,

@@ -12,7 +12,7 @@
 #include <sys/signalfd.h>
 #include <utlist.h>
 
-#define TICK_MS		 100 /* how late an interrupted request on a stalled line may end */
+#define TICK_MS         100 /* how late an interrupted request on a stalled line may end */
 #define REAP_TIMEOUT_MS 1000
 
 enum kind { ATTR, ENTRY, POLL, THEN, REAP };
@@ -86,8 +86,8 @@ static void tell(struct notifier *n, struct item *item, bool mute)
 		break;
 	case ENTRY:
 		if (!mute)
-			fuse_lowlevel_notify_inval_entry(se, item->ino, item->name,
-				strlen(item->name));
+			fuse_lowlevel_notify_inval_entry(
+				se, item->ino, item->name, strlen(item->name));
 		break;
 	case POLL:
 		if (!mute)
@@ -155,7 +155,8 @@ static void *run(void *arg)
 
 	while (!stopping(n)) {
 		if (poll(fds, 2, TICK_MS) > 0) {
-			if ((fds[0].revents & POLLIN) && read(n->wake_fd, &count, sizeof(count)) < 0)
+			if ((fds[0].revents & POLLIN) &&
+				read(n->wake_fd, &count, sizeof(count)) < 0)
 				trace(OP, "notifier: %s", strerror(errno));
 			if (fds[1].revents & POLLIN)
 				log_counters(n);

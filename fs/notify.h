@@ -24,9 +24,9 @@ void notifier_close(struct notifier *n);
 void notifier_mute(struct notifier *n); /* the mount is going: nothing more to the kernel */
 
 /* All: any thread, any lock. */
-void notify_attr(struct notifier *n, uint64_t ino);	/* forget its attributes */
+void notify_attr(struct notifier *n, uint64_t ino); /* forget its attributes */
 void notify_entry(struct notifier *n, uint64_t parent, const char *name); /* forget the name */
-void notify_poll(struct notifier *n, struct fuse_pollhandle *ph); /* takes ph */
+void notify_poll(struct notifier *n, struct fuse_pollhandle *ph);         /* takes ph */
 /* Runs fn there, after everything queued before it was done. */
 void notify_then(struct notifier *n, void (*fn)(void *arg), void *arg);
 /* The box's last reference: closes its session, frees it. */

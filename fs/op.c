@@ -32,7 +32,7 @@ void op_table_close(struct op_table *t)
 static bool stalled(const struct op *op, int64_t now_ms)
 {
 	return now_ms - op->since_ms >= OP_STALL_MS &&
-		(!op->box || now_ms - atomic_load(&op->box->answered_ms) >= OP_STALL_MS);
+	       (!op->box || now_ms - atomic_load(&op->box->answered_ms) >= OP_STALL_MS);
 }
 
 /* table->lock held; the caller then ends it with interrupt_end, without the lock */
@@ -190,16 +190,11 @@ bool op_arm(struct op *op, bool blocking)
 	return !(blocking && op->interrupted);
 }
 
-/* The longest of: twenty round trips, two seconds; so that one walk over a tree is one listing each. */
-#define TTL_MIN_MS 2000
-#define TTL_MAX_MS 20000
-
 static void measure(struct op *op, const struct remote_reply *reply)
 {
 	struct counters *count = &op->fs->count;
 	int64_t now_ms = clock_now_ms();
 	long took_ms = (long)(now_ms - op->sent_ms);
-	int64_t ttl_ms = 20 * took_ms;
 
 	if (took_ms > atomic_load(&count->slowest_ms))
 		atomic_store(&count->slowest_ms, took_ms);
@@ -209,8 +204,6 @@ static void measure(struct op *op, const struct remote_reply *reply)
 	}
 	atomic_fetch_add(reply->rc < 0 ? &count->failed : &count->answered, 1);
 	atomic_store(&op->box->answered_ms, now_ms);
-	ttl_ms = ttl_ms < TTL_MIN_MS ? TTL_MIN_MS : ttl_ms > TTL_MAX_MS ? TTL_MAX_MS : ttl_ms;
-	atomic_store(&op->box->ttl_ms, (int)((3 * atomic_load(&op->box->ttl_ms) + ttl_ms) / 4));
 }
 
 static void answered(void *arg, struct remote_reply *reply)
@@ -244,7 +237,8 @@ void op_resume_all(struct op *list, int rc)
 {
 	struct op *op, *next;
 
-	DL_FOREACH_SAFE(list, op, next) {
+	DL_FOREACH_SAFE(list, op, next)
+	{
 		DL_DELETE(list, op);
 		op->step(op, rc);
 	}

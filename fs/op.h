@@ -16,7 +16,6 @@
 
 struct handle;
 
-
 /* A line that says nothing for so long is stalled: a signal then ends what waits for it. */
 #define OP_STALL_MS 1000
 
@@ -43,22 +42,24 @@ struct op {
 	char *name, *name2;
 	struct fuse_file_info fi;
 	struct stat stat;
+	struct fuse_entry_param entry; /* of what was made; looked up */
+	struct node *made;
 	uint64_t offset;
 	size_t size;
 	int to_set;
 	uint32_t mode, flags;
 	unsigned epoch; /* of the box when it was sent */
-	int rc;		/* first failure of a chain of steps */
+	int rc;         /* first failure of a chain of steps */
 	op_done *done;
-	op_step *step; /* what goes on after a wait for something on this side */
-	op_step *after_drain; /* ops.c's */
-	bool by_path;	      /* getattr: not over the handle */
-	void *reader;	      /* output.c's; in op->h */
-	uint64_t *advance;    /* what an output's read adds to; in op->h */
-	bool gave_up;	      /* fs->lock: interrupted while it drained */
+	op_step *step;                 /* what goes on after a wait for something on this side */
+	op_step *after_drain;          /* ops.c's */
+	bool by_path;                  /* getattr: not over the handle */
+	void *reader;                  /* output.c's; in op->h */
+	uint64_t *advance;             /* what an output's read adds to; in op->h */
+	bool gave_up;                  /* fs->lock: interrupted while it drained */
 	void (*cancel)(struct op *op); /* it was interrupted: take it out of where it waits */
-	void *owner, *where;	       /* for cancel; where is NULL when it waits no more */
-	uint64_t target;	       /* what it waits for; see writer.h */
+	void *owner, *where;           /* for cancel; where is NULL when it waits no more */
+	uint64_t target;               /* what it waits for; see writer.h */
 	int64_t sent_ms;
 	struct op *prev, *next; /* the list in which it waits */
 };
@@ -68,7 +69,8 @@ int op_table_open(struct op_table **ret);
 void op_table_close(struct op_table *t);
 void op_table_tick(struct op_table *t); /* notifier: ends what was interrupted and stalls */
 
-/* fi may be NULL. No lock may be held. node 0: none. Takes references of node, its box and fi's handle. */
+/* fi may be NULL. No lock may be held. node 0: none. Takes references of node, its box and fi's
+ * handle. */
 struct op *op_new(struct fs *fs, fuse_req_t req, const char *what, uint64_t node,
 	const struct fuse_file_info *fi);
 struct op *op_ref(struct op *op);
@@ -98,7 +100,8 @@ void op_reply_write(struct op *op, size_t n);
 void op_reply_poll(struct op *op, unsigned revents);
 void op_reply_statfs(struct op *op, const struct statvfs *st);
 void op_reply_readlink(struct op *op, const char *target);
-/* The node was looked up for it (node_looked_up); if the kernel does not take the answer, that is undone. */
+/* The node was looked up for it (node_looked_up); if the kernel does not take the answer, that is
+ * undone. */
 void op_reply_entry(struct op *op, struct node *n, const struct fuse_entry_param *e);
 bool op_reply_create(struct op *op, struct node *n, const struct fuse_entry_param *e);
 /* False: the kernel did not take it, release will not come. The op is let go in any case. */

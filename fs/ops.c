@@ -87,8 +87,8 @@ static struct fs *fs_of(fuse_req_t req)
 }
 
 /* Makes the op; answers and gives NULL when its node cannot be used. */
-static struct op *begin(fuse_req_t req, const char *what, fuse_ino_t ino,
-	const struct fuse_file_info *fi)
+static struct op *begin(
+	fuse_req_t req, const char *what, fuse_ino_t ino, const struct fuse_file_info *fi)
 {
 	struct op *op = op_new(fs_of(req), req, what, ino, fi);
 	int rc = op_refused(op);
@@ -120,7 +120,7 @@ static void do_init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
 	conn->want &= ~(unsigned)(FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_WRITEBACK_CACHE |
-		FUSE_CAP_SPLICE_READ | FUSE_CAP_HANDLE_KILLPRIV);
+				  FUSE_CAP_SPLICE_READ | FUSE_CAP_HANDLE_KILLPRIV);
 }
 
 static void do_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -182,8 +182,8 @@ static void do_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	}
 }
 
-static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
-	struct fuse_file_info *fi)
+static void do_setattr(
+	fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
 {
 	struct op *op = begin(req, "setattr", ino, fi);
 	struct stat st;
@@ -195,7 +195,7 @@ static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 	if (op->node->kind == NODE_INSIDE) {
 		inside_setattr(op);
 	} else if (op->node->kind == NODE_CTL &&
-		!(to_set & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))) {
+		   !(to_set & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))) {
 		ctl_stat(op->node, &st); /* truncate and touch: nothing to do, nothing wrong */
 		op_reply_attr(op, &st, 0);
 	} else {
@@ -303,8 +303,8 @@ static void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		ctl_open(op);
 }
 
-static void do_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-	struct fuse_file_info *fi)
+static void do_create(
+	fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
 	struct op *op = begin_inside(req, "create", parent, name);
 
@@ -315,8 +315,8 @@ static void do_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 	inside_create(op);
 }
 
-static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
-	struct fuse_file_info *fi)
+static void do_read(
+	fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
 	struct op *op = op_new(fs_of(req), req, "read", ino, fi);
 
@@ -400,14 +400,14 @@ static void read_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	dir_read(op, plus);
 }
 
-static void do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
-	struct fuse_file_info *fi)
+static void do_readdir(
+	fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
 	read_dir(req, ino, size, offset, fi, false);
 }
 
-static void do_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
-	struct fuse_file_info *fi)
+static void do_readdirplus(
+	fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
 	read_dir(req, ino, size, offset, fi, true);
 }
@@ -440,8 +440,8 @@ static void do_statfs(fuse_req_t req, fuse_ino_t ino)
 		op_reply_statfs(op, &none);
 }
 
-static void do_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
-	struct fuse_pollhandle *ph)
+static void do_poll(
+	fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
 {
 	struct op *op = op_new(fs_of(req), req, "poll", ino, fi);
 

@@ -65,8 +65,8 @@ int op_path(struct op *op, bool with_name, struct buf *ret);
 int op_refused(const struct op *op);
 
 /*
- * fs->lock held on entry, and let go. When n has pending writes: op->step runs when they are through
- * (unless it was interrupted: then it never runs), and true is returned.
+ * fs->lock held on entry, and let go. When n has pending writes: op->step runs when they are
+ * through (unless it was interrupted: then it never runs), and true is returned.
  */
 bool op_drain_unlock(struct op *op, struct node *n, op_step *step);
 

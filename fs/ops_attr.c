@@ -122,8 +122,7 @@ static void listed(struct op *op, int rc)
 	if (l)
 		item = listing_find(l, op->node->name);
 	if (item && !item->stale && !op->node->gone)
-		known = node_learn(op->node, &item->attr,
-			clock_now_ms() + atomic_load(&op->box->ttl_ms));
+		known = node_learn(op->node, &item->attr, clock_now_ms() + BOX_TTL_MS);
 	listing_unref(l);
 	op->where = NULL;
 	pthread_mutex_unlock(&fs->lock);
@@ -153,7 +152,7 @@ static bool remembered(struct node *n)
 static bool wants_listing(struct node *n)
 {
 	return !n->gone && !is_top(n) && !n->handles && n->parent->dir &&
-		dir_worth_listing(n->parent);
+	       dir_worth_listing(n->parent);
 }
 
 void inside_getattr(struct op *op)
@@ -191,8 +190,8 @@ void inside_getattr(struct op *op)
 /* --- setattr ------------------------------------------------------------ */
 
 #define SET_OWNER (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)
-#define SET_TIMES                                                                        \
-	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW | \
+#define SET_TIMES                                                                                  \
+	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |                     \
 		FUSE_SET_ATTR_MTIME_NOW)
 
 static void set_next(struct op *op, int drained);
@@ -236,7 +235,8 @@ static bool next_request(struct op *op, struct remote_request *rq)
 
 	if (op->to_set & FUSE_SET_ATTR_SIZE) {
 		op->to_set &= ~FUSE_SET_ATTR_SIZE;
-		rq->op = op->h && op->h->remote_open && op->h->writable ? OP_FTRUNCATE : OP_TRUNCATE;
+		rq->op =
+			op->h && op->h->remote_open && op->h->writable ? OP_FTRUNCATE : OP_TRUNCATE;
 		rq->handle = rq->op == OP_FTRUNCATE ? op->h->remote : 0;
 		rq->size = (uint64_t)st->st_size;
 	} else if (op->to_set & FUSE_SET_ATTR_MODE) {
@@ -250,10 +250,10 @@ static bool next_request(struct op *op, struct remote_request *rq)
 		op->to_set &= ~SET_OWNER;
 	} else if (op->to_set & SET_TIMES) {
 		rq->op = OP_UTIMENS;
-		rq->atime = time_to_set(
-			op, FUSE_SET_ATTR_ATIME, FUSE_SET_ATTR_ATIME_NOW, st->st_atim);
-		rq->mtime = time_to_set(
-			op, FUSE_SET_ATTR_MTIME, FUSE_SET_ATTR_MTIME_NOW, st->st_mtim);
+		rq->atime =
+			time_to_set(op, FUSE_SET_ATTR_ATIME, FUSE_SET_ATTR_ATIME_NOW, st->st_atim);
+		rq->mtime =
+			time_to_set(op, FUSE_SET_ATTR_MTIME, FUSE_SET_ATTR_MTIME_NOW, st->st_mtim);
 		op->to_set &= ~SET_TIMES;
 	} else {
 		return false;

@@ -18,7 +18,7 @@ const char *const ctl_names[] = { "cmd", "stdin", "stdout", "stderr", "status", 
 struct ctl_handle {
 	enum ctl_kind kind;
 	struct box *box; /* holds a reference */
-	char *text;	 /* what was there at the open; NULL: not such a file */
+	char *text;      /* what was there at the open; NULL: not such a file */
 	size_t text_n;
 	struct podlog *log;
 	bool input; /* counts among those who have the job's stdin open */
@@ -62,7 +62,9 @@ static void describe(struct box *b, struct buf *ret)
 	job_describe(j, ret);
 	job_unref(j);
 	buf_printf(ret, ",\"sandbox\":\"%s\"",
-		down == -ESTALE ? "gone" : down < 0 ? "not running" : "running");
+		down == -ESTALE ? "gone"
+		: down < 0      ? "not running"
+				: "running");
 	pthread_mutex_lock(&b->session_lock);
 	if (b->session) {
 		buf_char(ret, ',');
@@ -298,7 +300,8 @@ static void exit_known(struct op *op, int ended)
 		read_text(op, buf_text(&text), text.len);
 }
 
-/* Hands over what was written, if anything. c->lock held; op (may be NULL) is answered at the start. */
+/* Hands over what was written, if anything. c->lock held; op (may be NULL) is answered at the
+ * start. */
 static bool start_pending(struct ctl_handle *c, struct op *op)
 {
 	struct job *j;

@@ -14,8 +14,8 @@ static void reply_found(struct op *op, const struct attr *a, bool stale, bool in
 	struct node *n;
 
 	pthread_mutex_lock(&fs->lock);
-	n = in_listing ? learn_item(fs, op->node, op->name, a) :
-			 learn_child(fs, op->node, op->name, a);
+	n = in_listing ? learn_item(fs, op->node, op->name, a)
+		       : learn_child(fs, op->node, op->name, a);
 	if (stale)
 		node_doubt(n);
 	learn_show_entry(fs, n, stale, &e);
@@ -208,14 +208,17 @@ struct filling {
 };
 
 /* fs->lock held. False: no room. */
-static bool add(struct filling *f, const char *name, const struct fuse_entry_param *e, uint64_t next)
+static bool add(
+	struct filling *f, const char *name, const struct fuse_entry_param *e, uint64_t next)
 {
 	size_t room = f->op->size - f->used, n;
 
 	if (f->plus)
-		n = fuse_add_direntry_plus(f->op->req, f->bytes + f->used, room, name, e, (off_t)next);
+		n = fuse_add_direntry_plus(
+			f->op->req, f->bytes + f->used, room, name, e, (off_t)next);
 	else
-		n = fuse_add_direntry(f->op->req, f->bytes + f->used, room, name, &e->attr, (off_t)next);
+		n = fuse_add_direntry(
+			f->op->req, f->bytes + f->used, room, name, &e->attr, (off_t)next);
 	if (n > room)
 		return false;
 	f->used += n;
@@ -230,8 +233,8 @@ static bool add_dots(struct filling *f, uint64_t at)
 }
 
 /* fs->lock held. Does the entry, and undoes its lookup if there is no room or nobody counts it. */
-static bool add_looked_up(struct filling *f, const char *name, const struct fuse_entry_param *e,
-	uint64_t next)
+static bool add_looked_up(
+	struct filling *f, const char *name, const struct fuse_entry_param *e, uint64_t next)
 {
 	bool fits = add(f, name, e, next);
 
@@ -333,8 +336,8 @@ static bool rewound(struct op *op)
 	struct handle *h = op->h;
 
 	scoped_lock(&op->fs->lock);
-	return h->listing && op->offset == 0 && !op->node->gone && dir_now(op->node) != h->listing &&
-		clock_now_ms() - h->listed_ms > atomic_load(&op->box->ttl_ms);
+	return h->listing && op->offset == 0 && !op->node->gone &&
+	       dir_now(op->node) != h->listing && clock_now_ms() - h->listed_ms > BOX_TTL_MS;
 }
 
 void dir_read(struct op *op, bool plus)

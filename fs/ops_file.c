@@ -98,7 +98,8 @@ static void opened(struct op *op, struct remote_reply *reply)
 	pthread_mutex_lock(&fs->lock);
 	other = !learn_attr(fs, n, &reply->attr);
 	if (other) {
-		node_detach(&fs->nodes, n); /* the name is another file's: the kernel looks it up again */
+		node_detach(&fs->nodes,
+			n); /* the name is another file's: the kernel looks it up again */
 	} else {
 		handle_for(op, n, reply);
 		op->fi.keep_cache = pages_stand(n, &reply->attr);

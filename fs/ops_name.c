@@ -4,6 +4,7 @@
 #include "fs/dircache.h"
 #include "fs/handle.h"
 #include "fs/learn.h"
+#include "fs/notify.h"
 #include "fs/ops.h"
 #include "fs/writer.h"
 
@@ -21,10 +22,16 @@ static int prepare(struct op *op, struct buf *path)
 	return rc;
 }
 
+static void reply_made(void *arg)
+{
+	struct op *op = arg;
+
+	op_reply_entry(op, op->made, &op->entry);
+}
+
 static void made(struct op *op, struct remote_reply *reply)
 {
 	struct fs *fs = op->fs;
-	struct fuse_entry_param e;
 	struct node *n;
 
 	if (reply->rc == 0 && !reply->has_attr)
@@ -44,9 +51,15 @@ static void made(struct op *op, struct remote_reply *reply)
 		learn_attr(fs, op->other, &reply->attr);
 	if (S_ISDIR(reply->attr.mode))
 		dir_new(n);
-	learn_show_entry(fs, n, false, &e);
+	learn_show_entry(fs, n, false, &op->entry);
+	op->made = n;
 	pthread_mutex_unlock(&fs->lock);
-	op_reply_entry(op, n, &e);
+	if (op->other) { /* the kernel takes both names for one inode, and keeps the old count */
+		notify_attr(fs->notifier, op->other->id);
+		notify_then(fs->notifier, reply_made, op);
+	} else {
+		reply_made(op);
+	}
 }
 
 static void make(struct op *op, struct remote_request *rq)
@@ -140,10 +153,11 @@ static void doubt_links(struct fs *fs, const struct node *gone)
 
 	HASH_ITER(by_id, fs->nodes.by_id, n, next)
 	{
-		if (n == gone || n->box != gone->box || !n->known || n->attr.ino != gone->attr.ino ||
-			n->attr.dev != gone->attr.dev)
+		if (n == gone || n->box != gone->box || !n->known ||
+			n->attr.ino != gone->attr.ino || n->attr.dev != gone->attr.dev)
 			continue;
 		node_doubt(n);
+		notify_attr(fs->notifier, n->id);
 		if (!n->gone && n->parent->kind == NODE_INSIDE)
 			dir_doubt(n->parent, n->name);
 	}

@@ -92,12 +92,14 @@ bool top_entry(struct fs *fs, struct node *parent, const char *name, struct fuse
 	if (!n)
 		return false;
 	*ret = (struct fuse_entry_param){ .ino = n->id, .entry_timeout = KERNEL_TTL_S };
-	if (n->kind == NODE_CTL)
+	if (n->kind == NODE_CTL) {
 		ctl_stat(n, &ret->attr);
-	else if (n->kind == NODE_INSIDE && n->known)
+		ret->entry_timeout = 0; /* looked up at each open, so that sendfile has the size */
+	} else if (n->kind == NODE_INSIDE && n->known) {
 		node_stat(n, &ret->attr);
-	else
+	} else {
 		folder_stat(n, &ret->attr);
+	}
 	if (n->kind == NODE_INSIDE)
 		ret->attr.st_ino = attr_ino(n->box, 0, 2);
 	node_looked_up(n);

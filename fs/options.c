@@ -13,9 +13,9 @@
 #define DEADLINE_MS   15000
 #define SPOOL_MAX_MIB 64
 
-#define FIELD(text, member, value)                                \
-	{                                                         \
-		text, offsetof(struct options, member), value     \
+#define FIELD(text, member, value)                                                                 \
+	{                                                                                          \
+		text, offsetof(struct options, member), value                                      \
 	}
 
 static const struct fuse_opt mount_options[] = {
@@ -35,8 +35,8 @@ static const struct fuse_opt mount_options[] = {
 };
 
 /* The value of -x VALUE, -xVALUE, --long VALUE or --long=VALUE; NULL: not this option. */
-static const char *value_of(int argc, char **argv, int *i, char shorthand, const char *name,
-	struct err *err)
+static const char *value_of(
+	int argc, char **argv, int *i, char shorthand, const char *name, struct err *err)
 {
 	const char *arg = argv[*i];
 	size_t n = strlen(name);
@@ -83,7 +83,8 @@ static int add_local(struct options *o, const char *text, struct err *err)
 	if (!path_name_ok(text, (size_t)(eq - text)))
 		return err_set(err, -EINVAL, "--local NAME[=ROOTDIR]: '%s' is no name", text);
 	if (*eq && eq[1] && eq[1] != '/')
-		return err_set(err, -EINVAL, "--local %s: the folder must be an absolute path", text);
+		return err_set(
+			err, -EINVAL, "--local %s: the folder must be an absolute path", text);
 	if (o->local_count == OPTIONS_LIST_MAX)
 		return err_set(err, -EINVAL, "at most %d times --local", OPTIONS_LIST_MAX);
 	o->locals[o->local_count++] = text;
@@ -109,8 +110,8 @@ static int set_agent(struct options *o, const char *text, struct err *err)
 }
 
 /* Options with a value. 1 taken, 0 none of them. */
-static int take_value(struct options *o, int argc, char **argv, int *i, struct fuse_args *args,
-	struct err *err)
+static int take_value(
+	struct options *o, int argc, char **argv, int *i, struct fuse_args *args, struct err *err)
 {
 	const char *v;
 
@@ -161,8 +162,8 @@ static int take_switch(struct options *o, const char *arg)
 	return 0;
 }
 
-static int take(struct options *o, int argc, char **argv, int *i, struct fuse_args *args,
-	struct err *err)
+static int take(
+	struct options *o, int argc, char **argv, int *i, struct fuse_args *args, struct err *err)
 {
 	int rc = take_switch(o, argv[*i]);
 
@@ -199,9 +200,9 @@ int options_parse(struct options *o, int argc, char **argv, struct fuse_args *re
 {
 	int rc = 1;
 
-	*o = (struct options){ .notify_fd = -1,
-		.deadline_ms = DEADLINE_MS,
-		.spool_max_mib = SPOOL_MAX_MIB };
+	*o = (struct options){
+		.notify_fd = -1, .deadline_ms = DEADLINE_MS, .spool_max_mib = SPOOL_MAX_MIB
+	};
 	fuse_opt_add_arg(ret, argc > 0 ? argv[0] : "sbxfs");
 	for (int i = 1; i < argc && rc > 0; i++)
 		rc = take(o, argc, argv, &i, ret, err);

@@ -16,9 +16,10 @@ struct options {
 	struct kube_flags kube;
 	const char *mountpoint;
 	bool all_namespaces;
-	const char *selector;			/* NULL: SANDBOX_SELECTOR, unless only --pod was given */
-	const char *pods[OPTIONS_LIST_MAX];	/* plain Pods by name */
-	const char *containers[OPTIONS_LIST_MAX]; /* of the Pod with the same index; NULL: its default */
+	const char *selector; /* NULL: SANDBOX_SELECTOR, unless only --pod was given */
+	const char *pods[OPTIONS_LIST_MAX];       /* plain Pods by name */
+	const char *containers[OPTIONS_LIST_MAX]; /* of the Pod with the same index; NULL: its
+						     default */
 	size_t pod_count;
 	const char *locals[OPTIONS_LIST_MAX]; /* NAME[=ROOTDIR] */
 	size_t local_count;

@@ -23,7 +23,8 @@ static struct op *ready(struct output *o)
 {
 	struct op *op, *next, *list = NULL;
 
-	DL_FOREACH_SAFE(o->waits, op, next) {
+	DL_FOREACH_SAFE(o->waits, op, next)
+	{
 		if (!o->ended && op->offset >= o->spool.len)
 			continue;
 		DL_DELETE(o->waits, op);
@@ -38,7 +39,8 @@ static void wake_pollers(struct fs *fs, struct output *o)
 {
 	struct output_reader *r;
 
-	DL_FOREACH(o->readers, r) {
+	DL_FOREACH(o->readers, r)
+	{
 		if (r->poll)
 			notify_poll(fs->notifier, take_ptr(r->poll));
 	}
@@ -50,7 +52,8 @@ static void forget(struct output *o)
 	uint64_t least = UINT64_MAX;
 	struct output_reader *r;
 
-	DL_FOREACH(o->readers, r) {
+	DL_FOREACH(o->readers, r)
+	{
 		if (r->started && r->position < least)
 			least = r->position;
 	}
@@ -105,7 +108,7 @@ static void answer_all(struct output *o, struct op *list)
 	struct op *op, *next;
 
 	DL_FOREACH_SAFE(list, op, next)
-		answer(o, op);
+	answer(o, op);
 }
 
 size_t output_add(struct fs *fs, struct output *o, const void *bytes, size_t n)
@@ -214,8 +217,8 @@ void output_close(struct output *o, struct output_reader *r)
 		fuse_pollhandle_destroy(take_ptr(r->poll));
 }
 
-bool output_poll(struct output *o, struct output_reader *r, uint64_t offset,
-	struct fuse_pollhandle *ph)
+bool output_poll(
+	struct output *o, struct output_reader *r, uint64_t offset, struct fuse_pollhandle *ph)
 {
 	bool now;
 

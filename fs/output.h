@@ -15,9 +15,9 @@
 
 /* One open file on it. Lives in the handle. */
 struct output_reader {
-	uint64_t position;	/* it has what is before */
+	uint64_t position;      /* it has what is before */
 	uint64_t position_read; /* the end of its last answer: what poll asks about */
-	bool started;	   /* it has read something */
+	bool started;           /* it has read something */
 	struct fuse_pollhandle *poll;
 	struct output_reader *prev, *next;
 };
@@ -25,11 +25,11 @@ struct output_reader {
 struct output {
 	pthread_mutex_t lock; /* all below */
 	struct spool spool;
-	uint64_t max;	  /* ceiling of what is held */
+	uint64_t max;     /* ceiling of what is held */
 	uint64_t granted; /* the giver may send up to this offset */
-	uint64_t owed;	  /* credit not yet given back */
+	uint64_t owed;    /* credit not yet given back */
 	bool ended;
-	int rc; /* what reads at the end say when it has ended badly */
+	int rc;             /* what reads at the end say when it has ended badly */
 	int64_t changed_ms; /* wall */
 	struct op *waits;
 	struct output_reader *readers;
@@ -43,8 +43,8 @@ size_t output_add(struct fs *fs, struct output *o, const void *bytes, size_t n);
 void output_end(struct fs *fs, struct output *o, int rc);
 
 /*
- * Answers op (offset, size) now or when it can; an op with a step gets that instead of the bytes. nonblock: -EAGAIN instead of waiting. Returns
- * credit that reading has freed, as output_add.
+ * Answers op (offset, size) now or when it can; an op with a step gets that instead of the bytes.
+ * nonblock: -EAGAIN instead of waiting. Returns credit that reading has freed, as output_add.
  */
 size_t output_read(struct output *o, struct output_reader *r, struct op *op, bool nonblock);
 
@@ -52,8 +52,8 @@ void output_open(struct output *o, struct output_reader *r);
 void output_close(struct output *o, struct output_reader *r);
 
 /* Is a read at offset answered at once? Else ph (taken, may be NULL) is told when it would be. */
-bool output_poll(struct output *o, struct output_reader *r, uint64_t offset,
-	struct fuse_pollhandle *ph);
+bool output_poll(
+	struct output *o, struct output_reader *r, uint64_t offset, struct fuse_pollhandle *ph);
 
 bool output_full(struct output *o); /* holds its max */
 uint64_t output_size(struct output *o, int64_t *ret_changed_ms);

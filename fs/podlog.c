@@ -4,7 +4,7 @@
 #include "fs/box.h"
 
 struct podlog {
-	struct box *box; /* holds a reference */
+	struct box *box;  /* holds a reference */
 	atomic_uint refs; /* the handle's and the thread's */
 	volatile bool stop;
 	struct output out;
@@ -49,8 +49,9 @@ static void *follow(void *arg)
 {
 	struct podlog *l = arg;
 	struct box *b = l->box;
-	auto_free char *path = rest_path("/api/v1/namespaces/%s/pods/%s/log?container=%s&follow=true",
-		b->ns, b->name, b->container);
+	auto_free char *path =
+		rest_path("/api/v1/namespaces/%s/pods/%s/log?container=%s&follow=true", b->ns,
+			b->name, b->container);
 	struct rest_request rq = { .method = "GET",
 		.path = path,
 		.accept = "*/*",

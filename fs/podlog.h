@@ -8,7 +8,7 @@
 
 #include "fs/output.h"
 
-#define PODLOG_MAX	 16
+#define PODLOG_MAX       16
 #define PODLOG_BYTES_MAX (4u * 1024 * 1024) /* held ahead of the reader */
 
 struct box;
@@ -17,7 +17,7 @@ struct podlog;
 /* -EMFILE: too many are open. */
 int podlog_open(struct box *b, struct podlog **ret);
 struct output *podlog_output(struct podlog *l);
-void podlog_more(struct podlog *l); /* the reader has gone on: there may be room */
+void podlog_more(struct podlog *l);  /* the reader has gone on: there may be room */
 void podlog_close(struct podlog *l); /* takes NULL; does not wait for the thread */
 
 #endif

@@ -14,7 +14,7 @@
 /* Kernel threads ask in any order; so much behind the furthest read is still "in order". */
 #define SLACK (1024u * 1024)
 /* An end of file that was seen is believed so long; the file may grow. */
-#define END_MS 1000
+#define END_MS     1000
 #define BLOCKS_MAX 300 /* of one read: 1 MiB in the smallest pieces */
 
 struct block {
@@ -64,14 +64,15 @@ static bool is_short(const struct block *b)
 static bool is_old(const struct block *b)
 {
 	return b->ready &&
-		(b->reply.rc < 0 || (is_short(b) && clock_now_ms() - b->ready_ms > END_MS));
+	       (b->reply.rc < 0 || (is_short(b) && clock_now_ms() - b->ready_ms > END_MS));
 }
 
 static struct block *find(struct reader *r, uint64_t offset)
 {
 	struct block *b;
 
-	DL_FOREACH(r->blocks, b) {
+	DL_FOREACH(r->blocks, b)
+	{
 		if (offset >= b->offset && offset < end_of(b))
 			return b;
 	}
@@ -83,15 +84,16 @@ static uint64_t gap_end(struct reader *r, uint64_t offset, uint64_t limit)
 {
 	struct block *b;
 
-	DL_FOREACH(r->blocks, b) {
+	DL_FOREACH(r->blocks, b)
+	{
 		if (b->offset > offset && b->offset < limit)
 			limit = b->offset;
 	}
 	return limit;
 }
 
-static struct block *ask(struct fs *fs, struct reader *r, uint64_t offset, size_t want,
-	struct block **to_send)
+static struct block *ask(
+	struct fs *fs, struct reader *r, uint64_t offset, size_t want, struct block **to_send)
 {
 	struct block *b = xcalloc(1, sizeof(*b));
 
@@ -113,7 +115,8 @@ static void tidy(struct fs *fs, struct handle *h, uint64_t offset, bool in_order
 	unsigned generation = writer_generation(h->node);
 	struct block *b, *next;
 
-	DL_FOREACH_SAFE(r->blocks, b, next) {
+	DL_FOREACH_SAFE(r->blocks, b, next)
+	{
 		bool behind = b->ready && end_of(b) + SLACK < offset;
 
 		if (r->generation != generation || behind || is_old(b) || (b->ready && !in_order))
@@ -147,8 +150,8 @@ static size_t piece(size_t max)
 }
 
 /* The blocks of [offset, end), those that lack being asked for. */
-static void cover(struct fs *fs, struct handle *h, struct read_wait *w, uint64_t end,
-	struct block **to_send)
+static void cover(
+	struct fs *fs, struct handle *h, struct read_wait *w, uint64_t end, struct block **to_send)
 {
 	struct reader *r = &h->reader;
 	size_t max = piece(box_max(h->node->box));
@@ -232,7 +235,8 @@ static void reply_all(struct fs *fs, struct read_wait *list)
 {
 	struct read_wait *w, *next;
 
-	DL_FOREACH_SAFE(list, w, next) {
+	DL_FOREACH_SAFE(list, w, next)
+	{
 		reply(w);
 		pthread_mutex_lock(&fs->lock);
 		for (size_t i = 0; i < w->count; i++)
@@ -247,7 +251,8 @@ static struct read_wait *completed(struct reader *r)
 {
 	struct read_wait *w, *next, *list = NULL;
 
-	DL_FOREACH_SAFE(r->waits, w, next) {
+	DL_FOREACH_SAFE(r->waits, w, next)
+	{
 		if (!complete(w))
 			continue;
 		DL_DELETE(r->waits, w);
@@ -339,5 +344,5 @@ void reader_fini(struct fs *fs, struct reader *r)
 	struct block *b, *next;
 
 	DL_FOREACH_SAFE(r->blocks, b, next)
-		unlist(fs, r, b);
+	unlist(fs, r, b);
 }

@@ -25,8 +25,8 @@ struct op;
 struct reader {
 	struct block *blocks; /* by offset, without overlaps */
 	struct read_wait *waits;
-	size_t window;	     /* bytes; 0: the last read was not in order */
-	uint64_t high;	     /* the end of what was asked for */
+	size_t window; /* bytes; 0: the last read was not in order */
+	uint64_t high; /* the end of what was asked for */
 	bool started;
 	unsigned generation; /* of the writer when they were asked for */
 };

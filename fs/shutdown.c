@@ -6,7 +6,7 @@
 #include "fs/box.h"
 #include "fs/notify.h"
 
-#define BYE_MS 500
+#define BYE_MS      500
 #define THREADS_MAX 256
 
 struct closing {

@@ -11,10 +11,10 @@
 #define SPOOL_MEMORY_MAX (1024 * 1024)
 
 struct spool {
-	struct buf mem;	/* while fd < 0 */
+	struct buf mem; /* while fd < 0 */
 	int fd;
 	uint64_t start; /* what is before it was forgotten */
-	uint64_t len;	/* the end: all bytes that ever came */
+	uint64_t len;   /* the end: all bytes that ever came */
 };
 
 void spool_init(struct spool *s);

@@ -103,7 +103,7 @@ static bool is_same(const struct box *b, const struct sandbox *s)
 	if (strcmp(b->uid, s->uid) != 0 || strcmp(b->container, s->container) != 0)
 		return false;
 	return !b->container_id || !*b->container_id || !*s->container_id ||
-		strcmp(b->container_id, s->container_id) == 0;
+	       strcmp(b->container_id, s->container_id) == 0;
 }
 
 /* fs->lock held. Takes found's texts. */
@@ -114,8 +114,8 @@ static void update(struct box *b, struct found *f)
 	b->running = s->running && !s->deleting;
 	b->listed = true;
 	free(b->why_not);
-	b->why_not = xprintf("%s%s%s", sandbox_phase_name(s->phase), *s->reason ? ": " : "",
-		s->reason);
+	b->why_not =
+		xprintf("%s%s%s", sandbox_phase_name(s->phase), *s->reason ? ": " : "", s->reason);
 	if (*s->container_id) {
 		free(b->container_id);
 		b->container_id = xstrdup(s->container_id);
@@ -226,9 +226,9 @@ static void on_listed(void *arg, const cJSON *items)
 
 	pthread_mutex_lock(&fs->lock);
 	HASH_ITER(hh, fs->tree.boxes, b, next)
-		b->listed = b->listed && !speaks_for(w, b);
+	b->listed = b->listed && !speaks_for(w, b);
 	pthread_mutex_unlock(&fs->lock);
-	cJSON_ArrayForEach(pod, items)
+	cJSON_ArrayForEach (pod, items)
 		put(w, pod);
 	pthread_mutex_lock(&fs->lock);
 	HASH_ITER(hh, fs->tree.boxes, b, next)
@@ -275,8 +275,9 @@ static const struct watch_ops watch_ops = { on_listed, on_event, on_health };
 static int start(struct fs *fs, struct tree_watch *w, struct err *err)
 {
 	const char *ns = kube_target(fs->kube)->ns;
-	auto_free char *path = fs->opt->all_namespaces ? xstrdup("/api/v1/pods") :
-							 rest_path("/api/v1/namespaces/%s/pods", ns);
+	auto_free char *path = fs->opt->all_namespaces
+				       ? xstrdup("/api/v1/pods")
+				       : rest_path("/api/v1/namespaces/%s/pods", ns);
 	const char *selector = fs->opt->selector ? fs->opt->selector : SANDBOX_SELECTOR;
 
 	pthread_mutex_init(&w->lock, NULL);
@@ -300,7 +301,8 @@ static int await(struct tree_watch *w, int64_t deadline_ms, struct err *err)
 			*err = w->err;
 		return w->rc;
 	}
-	return err_set(err, -ETIMEDOUT, "listing the sandboxes took too long: the cluster does not answer");
+	return err_set(err, -ETIMEDOUT,
+		"listing the sandboxes took too long: the cluster does not answer");
 }
 
 static void open_locals(struct fs *fs)

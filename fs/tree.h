@@ -18,7 +18,7 @@ struct fs;
 struct tree_watch;
 
 struct tree {
-	struct box *boxes; /* by "ns/name"; holds a reference each */
+	struct box *boxes;          /* by "ns/name"; holds a reference each */
 	struct tree_watch *watches; /* one for the selector, one for each --pod */
 	size_t watch_count;
 	int health_rc; /* 0, or why the watch fails now */

@@ -49,7 +49,8 @@ static struct chunk *pick(struct writer *w, bool force, size_t max)
 	struct chunk *c, *first = NULL, **end = &first;
 	bool under_way = false;
 
-	DL_FOREACH(w->chunks, c) {
+	DL_FOREACH(w->chunks, c)
+	{
 		if (c->sent) {
 			under_way = true;
 			continue;
@@ -109,7 +110,8 @@ static struct chunk *drop_unsent(struct node *n, struct handle *h)
 {
 	struct chunk *c, *next, *dropped = NULL;
 
-	DL_FOREACH_SAFE(n->writer->chunks, c, next) {
+	DL_FOREACH_SAFE(n->writer->chunks, c, next)
+	{
 		if (c->sent || c->h != h)
 			continue;
 		unlink_chunk(n, c);
@@ -125,7 +127,8 @@ static struct op *drained(struct writer *w)
 	uint64_t oldest = w->chunks ? w->chunks->serial : UINT64_MAX;
 	struct op *op, *next, *list = NULL;
 
-	DL_FOREACH_SAFE(w->drainers, op, next) {
+	DL_FOREACH_SAFE(w->drainers, op, next)
+	{
 		if (op->target >= oldest)
 			continue;
 		DL_DELETE(w->drainers, op);
@@ -145,7 +148,8 @@ static struct op *roomy(struct box *b)
 {
 	struct op *op, *next, *list = NULL;
 
-	DL_FOREACH_SAFE(b->write_waiters, op, next) {
+	DL_FOREACH_SAFE(b->write_waiters, op, next)
+	{
 		if (over(op->node))
 			continue;
 		DL_DELETE(b->write_waiters, op);
@@ -286,7 +290,8 @@ void writer_write(struct op *op, const char *bytes)
 		op_reply_write(op, op->size);
 		return;
 	}
-	if (!op_arm(op, true) && op_claim(op)) /* signalled already; the bytes are ours all the same */
+	if (!op_arm(op, true) &&
+		op_claim(op)) /* signalled already; the bytes are ours all the same */
 		fuse_reply_write(op->req, op->size);
 	op_unref(op);
 }

@@ -19,18 +19,18 @@
 #include "fs/node.h"
 
 #define WRITER_FILE_MAX (8u * 1024 * 1024)
-#define WRITER_BOX_MAX	(64u * 1024 * 1024)
+#define WRITER_BOX_MAX  (64u * 1024 * 1024)
 
 struct chunk;
 struct op;
 
 struct writer {
 	struct chunk *chunks; /* not acknowledged, oldest first */
-	size_t bytes;	      /* in them */
+	size_t bytes;         /* in them */
 	uint64_t next_serial;
 	struct op *drainers;
-	bool dirty;	   /* written to since the attributes were last asked for */
-	uint64_t size;	   /* while dirty: what the file's size must be */
+	bool dirty;            /* written to since the attributes were last asked for */
+	uint64_t size;         /* while dirty: what the file's size must be */
 	struct timespec mtime; /* while dirty: about */
 	unsigned generation;   /* grows with every write: what readers hold is old */
 };

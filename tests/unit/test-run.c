@@ -158,6 +158,7 @@ static void lost_with(const char *text, int rc, bool dead)
 	struct seen s;
 
 	start(&s, r, SPEC(text));
+	s.returns_credit = false;
 	sem_wait(&s.ended);
 	if (s.end.state != RUN_LOST || s.end.rc != rc)
 		fail_msg("'%s' gave %d, %s", text, s.end.state, errno_name(s.end.rc));
@@ -298,7 +299,7 @@ static void env_goes_right_before(void **state)
 	remote_close(r, 0);
 	peer_close(&p);
 	assert_non_null(
-		strstr(notes.data, "2 env 22\nA=1\\00402\nB_2=x\\0012y\n1 run - 0 1024 - 23\n"));
+		strstr(notes.data, "2 env 22\nA=1\\00402\nB_2=x\\0012y\n1 run - 0 1024 - 24\n"));
 }
 
 static void serve_without_env(struct peer *p, const struct peer_line *line)
