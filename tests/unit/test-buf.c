@@ -1,5 +1,4 @@
 #include "tests/lib/test.h"
-#include "common/base/base64.h"
 #include "common/base/wire.h"
 
 static void refuses_past_its_ceiling(void **state)
@@ -81,37 +80,6 @@ static void numbers_are_whole_and_bounded(void **state)
 	}
 }
 
-static void base64_goes_there_and_back(void **state)
-{
-	uint8_t bytes[70];
-
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = (uint8_t)(i * 37);
-	for (size_t n = 0; n <= sizeof(bytes); n++) {
-		auto_buf text = BUF_INIT(1000);
-		auto_buf back = BUF_INIT(1000);
-
-		base64_encode(bytes, n, &text);
-		CHECK_RC(base64_decode(buf_text(&text), text.len, &back), 0);
-		assert_int_equal(back.len, n);
-		if (n)
-			assert_memory_equal(back.data, bytes, n);
-	}
-}
-
-static void base64_refuses_what_is_not(void **state)
-{
-	static const char *const bad[] = { "a", "ab", "abc", "a===", "ab=c", "abcd=", "====", "=",
-		"ab!d", "ab cd", "YWJj====", "YQ==YQ==" };
-
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		auto_buf out = BUF_INIT(100);
-
-		if (base64_decode(bad[i], strlen(bad[i]), &out) != -EINVAL)
-			fail_msg("took \"%s\"", bad[i]);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,8 +87,6 @@ int main(void)
 		cmocka_unit_test(drops_trims_and_steals),
 		cmocka_unit_test(wire_fields_come_back),
 		cmocka_unit_test(numbers_are_whole_and_bounded),
-		cmocka_unit_test(base64_goes_there_and_back),
-		cmocka_unit_test(base64_refuses_what_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -372,8 +372,8 @@ static void strange_times_are_clamped(void **state)
 	struct entry e;
 
 	CHECK_RC(parse_record(
-			  "41ed 1 1 1 0 0 5 8 9223372036854775807 -9223372036854775807 0 0 0|||/\n",
-			  false, &e),
+			 "41ed 1 1 1 0 0 5 8 9223372036854775807 -9223372036854775807 0 0 0|||/\n",
+			 false, &e),
 		0);
 	assert_int_equal(e.attr.atime.tv_sec, 253402300799LL);
 	assert_int_equal(e.attr.mtime.tv_sec, -62135596800LL);
@@ -413,6 +413,23 @@ static void cut_listings_are_refused(void **state)
 	}
 }
 
+/* Found by the fuzzer: taken when it came whole, refused when it was split. */
+static void long_records_are_refused_in_any_split(void **state)
+{
+	auto_buf text = BUF_INIT(4096);
+
+	buf_printf(&text, "81a4 1 1 1 0 0 5 8 1 2 3 0 0|%1024s||n/\n", "");
+	for (size_t n = 1; n <= text.len; n += text.len - 1) {
+		auto_with(listing_fini) struct listing l;
+		int rc = 0;
+
+		listing_init(&l, true);
+		for (size_t at = 0; at < text.len && rc == 0; at += n)
+			rc = listing_feed(&l, text.data + at, n);
+		CHECK_RC(rc, -EBADMSG);
+	}
+}
+
 static void listings_have_a_ceiling(void **state)
 {
 	static const char one[] = "81a4 1 1 1 0 0 5 8 1 2 3 0 0|||n/\n";
@@ -445,9 +462,9 @@ static void reads_hellos(void **state)
 	auto_with(info_fini) struct info info = { 0 };
 
 	CHECK_RC(greet("hello sbx 1 sh max=131072 body=text calls=4 ops=stat,list,new,run "
-			"uid=1000 gid=50 "
-			"cwd=/a\\0040b why=no\\0040dd future=x",
-			  &info),
+		       "uid=1000 gid=50 "
+		       "cwd=/a\\0040b why=no\\0040dd future=x",
+			 &info),
 		0);
 	assert_string_equal(info.said.kind, "sh");
 	assert_int_equal(info.said.max, 131072);
@@ -506,6 +523,7 @@ int main(void)
 		cmocka_unit_test(strange_times_are_clamped),
 		cmocka_unit_test(listings_come_in_any_split),
 		cmocka_unit_test(cut_listings_are_refused),
+		cmocka_unit_test(long_records_are_refused_in_any_split),
 		cmocka_unit_test(listings_have_a_ceiling),
 		cmocka_unit_test(reads_hellos),
 		cmocka_unit_test(refuses_malformed_hellos),

@@ -370,9 +370,9 @@ static void listings_and_targets_arrive(void **state)
 	struct remote_reply reply;
 
 	CHECK_RC(answer_with("d @ 39\n41ed 1 2 1 0 0 5 8 1 2 3 0 0|||a/\n41ed d @ 31\n1 3 1 0 0 5 "
-			      "8 1 2 3 0 "
-			      "0|||b c/\n= @ 2\n",
-			  &rq, &reply),
+			     "8 1 2 3 0 "
+			     "0|||b c/\n= @ 2\n",
+			 &rq, &reply),
 		0);
 	assert_int_equal(reply.entry_count, 2);
 	assert_string_equal(reply.entries[1].name, "b c");
@@ -454,21 +454,21 @@ static void garbage_instead_of_a_hello_is_refused(void **state)
 	for (int i = 0; i < 4000; i++)
 		buf_str(&noise, "this is not a hello at all\n");
 	CHECK_RC(remote_open(peer_open(&p, noise.data, serve_nothing, NULL),
-			  deadline_after(LONG_MS), &r, &err),
+			 deadline_after(LONG_MS), &r, &err),
 		-EBADMSG);
 	peer_close(&p);
 	CHECK_RC(remote_open(peer_open(&p, "hello sbx 9\n", serve_nothing, NULL),
-			  deadline_after(LONG_MS), &r, &err),
+			 deadline_after(LONG_MS), &r, &err),
 		-EPROTONOSUPPORT);
 	peer_close(&p);
 	CHECK_RC(remote_open(peer_open(&p, "sh: not \033found\n", serve_nothing, NULL),
-			  deadline_after(20), &r, &err),
+			 deadline_after(20), &r, &err),
 		-ETIMEDOUT);
 	assert_non_null(strstr(err.text, "sh: not"));
 	assert_null(strchr(err.text, '\033'));
 	peer_close(&p);
 	CHECK_RC(remote_open(peer_open(&p, PEER_HELLO "= 1\n", serve_nothing, NULL),
-			  deadline_after(LONG_MS), &r, &err),
+			 deadline_after(LONG_MS), &r, &err),
 		-EBADMSG); /* an answer to nothing */
 	peer_close(&p);
 }
