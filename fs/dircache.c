@@ -17,6 +17,7 @@ struct fetch {
 	struct op *op;       /* the request itself */
 	struct op *waiters;
 	unsigned epoch;
+	int64_t since_ms;
 };
 
 static struct item *item_new(const char *name, const struct attr *a)
@@ -104,6 +105,13 @@ struct listing *dir_now(struct node *n)
 	return NULL;
 }
 
+struct listing *dir_fresh(struct node *n)
+{
+	struct listing *l = dir_now(n);
+
+	return l && clock_now_ms() < n->dir->fresh_until_ms ? l : NULL;
+}
+
 int dir_find(struct node *n, const char *name, struct item **ret)
 {
 	struct listing *l = dir_now(n);
@@ -111,7 +119,9 @@ int dir_find(struct node *n, const char *name, struct item **ret)
 	if (!l)
 		return -EAGAIN;
 	*ret = listing_find(l, name);
-	return *ret ? 1 : 0;
+	if (*ret)
+		return 1;
+	return clock_now_ms() < n->dir->fresh_until_ms ? 0 : -EAGAIN;
 }
 
 bool dir_worth_listing(struct node *n)
@@ -124,9 +134,11 @@ bool dir_worth_listing(struct node *n)
 }
 
 /* Keeps it if there is room; drops the listings of other folders, any of them, to make it. */
-static void keep(struct fs *fs, struct node *folder, struct listing *l, unsigned epoch)
+static void keep(
+	struct fs *fs, struct node *folder, struct listing *l, unsigned epoch, int64_t took_ms)
 {
 	struct dir *d = dir_of(folder);
+	int64_t fresh_ms = 5 * took_ms;
 	struct node *n, *next;
 
 	let_go(fs, d);
@@ -143,7 +155,12 @@ static void keep(struct fs *fs, struct node *folder, struct listing *l, unsigned
 	fs->listed_items += l->count;
 	d->now = l;
 	d->epoch = epoch;
+	if (fresh_ms < DIR_FRESH_MIN_MS)
+		fresh_ms = DIR_FRESH_MIN_MS;
+	if (fresh_ms > DIR_FRESH_MAX_MS)
+		fresh_ms = DIR_FRESH_MAX_MS;
 	d->until_ms = clock_now_ms() + BOX_TTL_MS;
+	d->fresh_until_ms = clock_now_ms() + fresh_ms;
 }
 
 bool dir_wait(struct node *folder, struct op *op, struct fetch **ret)
@@ -157,6 +174,7 @@ bool dir_wait(struct node *folder, struct op *op, struct fetch **ret)
 		f->fs = folder->box->fs;
 		f->folder = folder;
 		f->epoch = folder->box->epoch;
+		f->since_ms = clock_now_ms();
 		node_ref(folder);
 		d->fetch = f;
 	}
@@ -178,7 +196,7 @@ static struct op *settle(struct fetch *f, struct listing *l, int rc)
 		d->unlistable_until_ms = clock_now_ms() + UNLISTABLE_MS;
 	}
 	if (l && d->fetch == f && f->epoch == f->folder->box->epoch)
-		keep(f->fs, f->folder, l, f->epoch);
+		keep(f->fs, f->folder, l, f->epoch, clock_now_ms() - f->since_ms);
 	if (d->fetch == f)
 		d->fetch = NULL;
 	DL_FOREACH(waiters, op)
@@ -278,12 +296,12 @@ void dir_doubt(struct node *n, const char *name)
 		item->stale = true;
 }
 
-void dir_new(struct node *n)
+void dir_new(struct node *n, int64_t took_ms)
 {
 	struct listing *l = xcalloc(1, sizeof(*l));
 
 	l->refs = 1;
-	keep(n->box->fs, n, l, n->box->epoch);
+	keep(n->box->fs, n, l, n->box->epoch, took_ms);
 	listing_unref(l);
 }
 

@@ -24,6 +24,14 @@ struct op;
 /* Names that listing anew costs no more than asking for one of them. */
 #define LISTED_CHEAP 512
 
+/*
+ * That a name is absent, and what opendir shows, is believed for five times as long as the listing
+ * took, within these bounds: a program that fills a folder asks for each name first, and must not
+ * pay a round trip for it; somebody who made a file by another way must find it.
+ */
+#define DIR_FRESH_MIN_MS 10
+#define DIR_FRESH_MAX_MS 1000
+
 struct item {
 	struct attr attr;
 	bool dead;  /* removed; the place is kept for those who are reading the directory */
@@ -43,8 +51,9 @@ struct listing {
 struct dir {
 	struct listing *now; /* NULL: none */
 	int64_t until_ms;
-	unsigned epoch;      /* box->epoch when it was asked for */
-	struct fetch *fetch; /* asked for and good for those who come now; NULL: none */
+	int64_t fresh_until_ms; /* what is not in it is not there; see DIR_FRESH_MIN_MS */
+	unsigned epoch;         /* box->epoch when it was asked for */
+	struct fetch *fetch;    /* asked for and good for those who come now; NULL: none */
 	size_t last_count;
 	size_t misses; /* single questions since the last listing */
 	int64_t unlistable_until_ms;
@@ -57,6 +66,7 @@ struct item *listing_find(const struct listing *l, const char *name);
 
 /* The valid listing of a folder, or NULL. Borrowed. */
 struct listing *dir_now(struct node *n);
+struct listing *dir_fresh(struct node *n); /* the same, fit to be read from the start */
 
 /* 1 and *ret: it is there (attributes valid unless ret->stale); 0: it is not; -EAGAIN: not known.
  */
@@ -77,7 +87,8 @@ void dir_touch(struct node *n);
 void dir_put(struct node *n, const char *name, const struct attr *a);
 void dir_drop(struct node *n, const char *name);
 void dir_doubt(struct node *n, const char *name); /* its attributes changed */
-void dir_new(struct node *n);                     /* this mount has just made it: it is empty */
+/* This mount has just made it, which took so long: it is empty. */
+void dir_new(struct node *n, int64_t took_ms);
 void dir_invalidate(struct fs *fs, struct node *n);
 
 void dir_forget(struct fs *fs, struct node *n); /* the node goes */

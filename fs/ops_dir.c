@@ -178,7 +178,7 @@ static void with_listing(struct op *op, op_step *step)
 	op->step = step;
 	op_ref(op);
 	pthread_mutex_lock(&fs->lock);
-	l = dir_now(op->node);
+	l = dir_fresh(op->node);
 	op->where = l;
 	if (l)
 		listing_ref(l);

@@ -1,4 +1,5 @@
 /* Making, moving and taking away names in a folder of the sandbox. */
+#include "common/base/clock.h"
 #include "common/base/path.h"
 #include "fs/box.h"
 #include "fs/dircache.h"
@@ -50,7 +51,7 @@ static void made(struct op *op, struct remote_reply *reply)
 	if (op->other) /* a link: the other name counts one more */
 		learn_attr(fs, op->other, &reply->attr);
 	if (S_ISDIR(reply->attr.mode))
-		dir_new(n);
+		dir_new(n, clock_now_ms() - op->sent_ms);
 	learn_show_entry(fs, n, false, &op->entry);
 	op->made = n;
 	pthread_mutex_unlock(&fs->lock);

@@ -164,7 +164,7 @@ static void a_new_folder_is_known_to_be_empty_until_something_is_put_in(void **s
 	struct item *item;
 
 	assert_int_equal(dir_find(a, "x", &item), -EAGAIN);
-	dir_new(a);
+	dir_new(a, 1000);
 	assert_int_equal(dir_find(a, "x", &item), 0);
 	dir_put(a, "x", &f);
 	assert_int_equal(dir_find(a, "x", &item), 1);
