@@ -56,9 +56,11 @@ static int try_until(
 static int parse_answer(const struct kube *k, const struct rest_request *rq,
 	const struct exchange *x, cJSON **ret, struct err *err)
 {
-	cJSON *json =
-		x->answer.len ? json_parse(x->answer.data, x->answer.len) : cJSON_CreateNull();
+	cJSON *json = json_parse(buf_text(&x->answer), x->answer.len);
 
+	if (!json && !x->answer.len) /* libcurl takes headers that were cut off for an end */
+		return err_set(err, -EBADMSG, "cannot %s: the answer of %s was empty or cut off",
+			rq->what, k->target->server);
 	if (!json)
 		return err_set(err, -EBADMSG,
 			"cannot %s: what came is not JSON; is %s a Kubernetes API server?",

@@ -105,6 +105,17 @@
  *	0 more RUN o|e N	N bytes of that output were consumed: credit
  *	0 kill RUN SIG		by name without SIG, to the whole group
  *
+ * What agent.sh can do less, or otherwise:
+ *	Scripts under 100,000 bytes are an argument of `sh -c`, longer ones come by a pipe and are evaluated;
+ *	a "#!" script is a temporary file in /dev/shm, /tmp or /var/tmp, removed at its end (a pipe, as
+ *	/proc/self/fd/9, where none is writable). An interpreter that is not there: exit 127.
+ *	A NUL in a script is EINVAL. The credit for standard input is 16 KiB.
+ *	A shell's background child ignores INT and QUIT for good unless bash or `env --default-signal` undoes
+ *	it; elsewhere TERM is sent for them, and `why` says so.
+ *	Handles go by path: unlink and rename through the agent keep them, a file replaced by another program
+ *	in the sandbox is not noticed. rename with x is EINVAL.
+ *	Without `stat -c`, `dd` with iflag=skip_bytes and oflag=seek_bytes only ping, bye and close are served.
+ *
  * Flow control: the agent sends at most WINDOW bytes of each output ahead of
  * `more`; the client sends at most what `i` gave. File contents need none: the
  * client asks for what it has room for. So neither side ever has to stop reading.

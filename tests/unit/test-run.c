@@ -299,7 +299,7 @@ static void env_goes_right_before(void **state)
 	remote_close(r, 0);
 	peer_close(&p);
 	assert_non_null(
-		strstr(notes.data, "2 env 22\nA=1\\00402\nB_2=x\\0012y\n1 run - 0 1024 - 24\n"));
+		strstr(notes.data, "2 env 22\nA=1\\00402\nB_2=x\\0012y\n1 run - 0 1024 - 23\n"));
 }
 
 static void serve_without_env(struct peer *p, const struct peer_line *line)
