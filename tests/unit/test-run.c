@@ -59,7 +59,8 @@ static void on_ended(void *arg, const struct run_end *end)
 
 static const struct run_ops seen_ops = { on_started, on_output, on_input, on_ended };
 
-static void start(struct seen *s, struct remote *r, const struct run_spec *spec)
+static void start_with(
+	struct seen *s, struct remote *r, const struct run_spec *spec, bool returns_credit)
 {
 	memset(s, 0, sizeof(*s));
 	buf_init(&s->out, 4096);
@@ -67,8 +68,13 @@ static void start(struct seen *s, struct remote *r, const struct run_spec *spec)
 	sem_init(&s->started, 0, 0);
 	sem_init(&s->credit, 0, 0);
 	sem_init(&s->ended, 0, 0);
-	s->returns_credit = true;
+	s->returns_credit = returns_credit;
 	remote_run(r, spec, &seen_ops, s, &s->run);
+}
+
+static void start(struct seen *s, struct remote *r, const struct run_spec *spec)
+{
+	start_with(s, r, spec, true);
 }
 
 static void finish(struct seen *s)
@@ -157,8 +163,7 @@ static void lost_with(const char *text, int rc, bool dead)
 	struct remote *r = open_to(&p, serve_script, &notes);
 	struct seen s;
 
-	start(&s, r, SPEC(text));
-	s.returns_credit = false;
+	start_with(&s, r, SPEC(text), false);
 	sem_wait(&s.ended);
 	if (s.end.state != RUN_LOST || s.end.rc != rc)
 		fail_msg("'%s' gave %d, %s", text, s.end.state, errno_name(s.end.rc));
