@@ -134,13 +134,47 @@ size_t box_max(const struct box *b)
 	return atomic_load(&b->max);
 }
 
-void box_learn_max(struct box *b)
+void box_learn_far(struct box *b)
 {
+	struct session_far far;
 	struct session *session;
-	size_t max = box_session(b, &session) == 0 ? session_max(session) : 0;
 
-	if (max > 0)
-		atomic_store(&b->max, max);
+	if (box_session(b, &session) < 0 || session_far(session, &far) < 0)
+		return;
+	atomic_store(&b->max, far.max);
+	atomic_store(&b->far_uid, far.uid);
+	atomic_store(&b->far_gid, far.gid);
+	atomic_store(&b->far_known, true);
+}
+
+/*
+ * An ordinary user alone sees the mount, and works in it as whoever the agent is. Were its files
+ * shown as another's, the kernel would refuse him ACLs, and git the repository; so they are shown
+ * as his.
+ */
+static uint32_t swap_id(const struct box *b, uint32_t id, uint32_t from, uint32_t to)
+{
+	return id == from && geteuid() != 0 && !b->fs->opt->allow_other ? to : id;
+}
+
+uint32_t box_show_uid(struct box *b, uint32_t uid)
+{
+	return swap_id(b, uid, atomic_load(&b->far_uid), geteuid());
+}
+
+uint32_t box_show_gid(struct box *b, uint32_t gid)
+{
+	return swap_id(b, gid, atomic_load(&b->far_gid), getegid());
+}
+
+uint32_t box_take_uid(struct box *b, uint32_t uid)
+{
+	return swap_id(b, uid, geteuid(), atomic_load(&b->far_uid));
+}
+
+uint32_t box_take_gid(struct box *b, uint32_t gid)
+{
+	return swap_id(b, gid, getegid(), atomic_load(&b->far_gid));
 }
 
 uint64_t box_hash(const struct box *b)

@@ -38,7 +38,9 @@ struct box {
 	atomic_int down;          /* 0, or what everything returns from now on */
 	atomic_llong answered_ms; /* when the far end last said anything */
 	atomic_size_t pod_json_n;
-	atomic_size_t max; /* bytes of one read or write */
+	atomic_size_t max;            /* bytes of one read or write */
+	atomic_bool far_known;        /* max and these two are the far end's own words */
+	atomic_uint far_uid, far_gid; /* whom the agent runs as */
 
 	pthread_mutex_t session_lock;
 	struct session *session; /* opened at first use */
@@ -72,9 +74,16 @@ void box_set_down(struct box *b, int rc);
 /* 0: something can be run in it; -ESTALE, -ENOTCONN, or why the last connection failed. */
 int box_can_run(struct box *b);
 
-/* Bytes of one read or write, as the far end wants them; box_learn_max asks the session again. */
+/* Bytes of one read or write, as the far end wants them; box_learn_far asks the session again. */
 size_t box_max(const struct box *b);
-void box_learn_max(struct box *b); /* no lock held */
+void box_learn_far(struct box *b); /* no lock held */
+
+/* Owners as shown here, and as meant there: the agent's own are the mounting user's (not root's).
+ */
+uint32_t box_show_uid(struct box *b, uint32_t uid);
+uint32_t box_show_gid(struct box *b, uint32_t gid);
+uint32_t box_take_uid(struct box *b, uint32_t uid);
+uint32_t box_take_gid(struct box *b, uint32_t gid);
 
 uint64_t box_hash(const struct box *b);
 

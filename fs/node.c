@@ -258,8 +258,8 @@ void attr_stat(const struct node *n, const struct attr *a, struct stat *ret)
 		.st_mode =
 			a->mode & ~(mode_t)(S_ISUID | S_ISGID), /* a sandbox gives no rights here */
 		.st_nlink = a->nlink,
-		.st_uid = a->uid,
-		.st_gid = a->gid,
+		.st_uid = box_show_uid(n->box, a->uid),
+		.st_gid = box_show_gid(n->box, a->gid),
 		.st_rdev = makedev(a->rdev_major, a->rdev_minor),
 		.st_size = (off_t)a->size,
 		.st_blocks = (blkcnt_t)a->blocks,

@@ -204,6 +204,8 @@ static void measure(struct op *op, const struct remote_reply *reply)
 	}
 	atomic_fetch_add(reply->rc < 0 ? &count->failed : &count->answered, 1);
 	atomic_store(&op->box->answered_ms, now_ms);
+	if (reply->rc == 0 && !atomic_load(&op->box->far_known))
+		box_learn_far(op->box);
 }
 
 static void answered(void *arg, struct remote_reply *reply)

@@ -245,8 +245,10 @@ static bool next_request(struct op *op, struct remote_request *rq)
 		rq->mode = st->st_mode & 07777;
 	} else if (op->to_set & SET_OWNER) {
 		rq->op = OP_CHOWN;
-		rq->uid = op->to_set & FUSE_SET_ATTR_UID ? st->st_uid : REMOTE_ID_KEEP;
-		rq->gid = op->to_set & FUSE_SET_ATTR_GID ? st->st_gid : REMOTE_ID_KEEP;
+		rq->uid = op->to_set & FUSE_SET_ATTR_UID ? box_take_uid(op->box, st->st_uid)
+							 : REMOTE_ID_KEEP;
+		rq->gid = op->to_set & FUSE_SET_ATTR_GID ? box_take_gid(op->box, st->st_gid)
+							 : REMOTE_ID_KEEP;
 		op->to_set &= ~SET_OWNER;
 	} else if (op->to_set & SET_TIMES) {
 		rq->op = OP_UTIMENS;
@@ -270,9 +272,9 @@ static void skip_what_is_so(struct op *op)
 		return;
 	if ((op->to_set & FUSE_SET_ATTR_MODE) && (op->stat.st_mode & 07777) == (a->mode & 07777))
 		op->to_set &= ~FUSE_SET_ATTR_MODE;
-	if ((op->to_set & FUSE_SET_ATTR_UID) && op->stat.st_uid == a->uid)
+	if ((op->to_set & FUSE_SET_ATTR_UID) && op->stat.st_uid == box_show_uid(op->box, a->uid))
 		op->to_set &= ~FUSE_SET_ATTR_UID;
-	if ((op->to_set & FUSE_SET_ATTR_GID) && op->stat.st_gid == a->gid)
+	if ((op->to_set & FUSE_SET_ATTR_GID) && op->stat.st_gid == box_show_gid(op->box, a->gid))
 		op->to_set &= ~FUSE_SET_ATTR_GID;
 }
 

@@ -94,7 +94,7 @@ static void opened(struct op *op, struct remote_reply *reply)
 		op_reply_err(op, reply->rc);
 		return;
 	}
-	box_learn_max(op->box);
+	box_learn_far(op->box);
 	pthread_mutex_lock(&fs->lock);
 	other = !learn_attr(fs, n, &reply->attr);
 	if (other) {
@@ -170,7 +170,7 @@ static void created(struct op *op, struct remote_reply *reply)
 		op_reply_err(op, reply->rc);
 		return;
 	}
-	box_learn_max(op->box);
+	box_learn_far(op->box);
 	pthread_mutex_lock(&fs->lock);
 	dir_touch(op->node);
 	learn_touched(op->node);

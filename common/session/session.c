@@ -432,10 +432,16 @@ int session_lost_rc(struct session *s, struct err *err)
 	return err_set(err, -EIO, "the stream to %s/%s was lost", s->ns, s->pod);
 }
 
-size_t session_max(struct session *s)
+int session_far(struct session *s, struct session_far *ret)
 {
+	const struct remote_info *info;
+
 	scoped_lock(&s->lock);
-	return s->link ? (size_t)remote_info(s->link->remote)->max : 0;
+	if (!s->link)
+		return -ENOTCONN;
+	info = remote_info(s->link->remote);
+	*ret = (struct session_far){ .max = info->max, .uid = info->uid, .gid = info->gid };
+	return 0;
 }
 
 void session_describe(struct session *s, struct buf *ret)

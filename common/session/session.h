@@ -72,8 +72,12 @@ void session_down(struct session *s, int rc);
  */
 int session_state(struct session *s, struct err *err);
 
-/* Bytes of one read or write that the far end takes; 0 while there is no stream. */
-size_t session_max(struct session *s);
+/* What the far end said of itself: the most bytes of one read or write, and whom it runs as. */
+struct session_far {
+	size_t max;
+	uint32_t uid, gid;
+};
+int session_far(struct session *s, struct session_far *ret); /* -ENOTCONN without a stream */
 
 /* One JSON object's members (no braces): "connected":true,"agent":"sh","uid":0,"streams":1,...
  * Appends. */
