@@ -146,8 +146,8 @@ static int check_fuse(struct err *err)
 			"cannot mount: this machine has no /dev/fuse; load the module "
 			"(modprobe fuse), or give it to the container (--device /dev/fuse)");
 	return err_set(err, -errno,
-		"cannot mount: /dev/fuse may not be opened: %m; inside a container it "
-		"takes --device /dev/fuse --cap-add SYS_ADMIN");
+		"cannot mount: /dev/fuse may not be opened: %m; as root: chmod 666 /dev/fuse "
+		"(a container also needs --device /dev/fuse --cap-add SYS_ADMIN)");
 }
 
 /* --- the daemon ------------------------------------------------------------------ */
