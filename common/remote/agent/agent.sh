@@ -574,8 +574,9 @@ do_write() {
 			eval "z_$a=$z";;
 		esac
 		case $f:$b in
-		*a*|*:$z) r=$({ printf %b "$s" >>"$p"; } 2>&1);;
-		*:0) r=$({ printf %b "$s" 1<>"$p"; } 2>&1);;
+		# By cat, which names the errno; a shell's printf need not.
+		*a*|*:$z) r=$({ printf %b "$s" | cat >>"$p"; } 2>&1);;
+		*:0) r=$({ printf %b "$s" | cat 1<>"$p"; } 2>&1);;
 		*) write_spool;;
 		esac || { errno "$r"; return; }
 	else
@@ -598,7 +599,7 @@ do_write() {
 write_spool() {
 	[ $cut = head ] || { r='Operation not supported'; return 1; }
 	if [ $b -gt $z ]; then
-		r=$({ { head -c $((b - z)) /dev/zero; printf %b "$s"; } >>"$p"; } 2>&1)
+		r=$({ { head -c $((b - z)) /dev/zero; printf %b "$s"; } | cat >>"$p"; } 2>&1)
 		return
 	fi
 	spool 6 || return
@@ -718,6 +719,7 @@ do_rename() {
 do_unlink() {
 	path p "$a" || return
 	[ -d "$p" ] && ! [ -L "$p" ] && { no EISDIR; return; }
+	there "$p" || { seen "$p" && no ENOENT; return; }
 	s=$p
 	[ "$hs" ] && hold "$p"
 	try $UNLINK "$s" && ok
@@ -861,8 +863,10 @@ pump_spool() {
 	spool=$t$1
 	spool 6 || { n=!; return; }
 	cat <&5 >>/proc/self/fd/6 &
-	d=$!
-	j=
+	d=$! j=
+	y=$d
+	# Nobody to send to: then nobody gathers either.
+	trap 'kill -s KILL $y $j; exit 1' PIPE
 	if [ "$sleep" ]; then
 		trap : USR1
 		read -r x _ </proc/self/stat
@@ -871,27 +875,27 @@ pump_spool() {
 	fi
 	while :; do
 		wait $d
-		x=$?
-		if [ $x -gt 128 ] && kill -0 $d; then
+		s=$?
+		if [ $s -gt 128 ] && kill -0 $d; then
 			[ -s /proc/self/fd/6 ] || continue
 			kill -s STOP $d
 			while read -r x </proc/$d/stat; do
 				case $x in *') T '*|*') Z '*) break;; esac
 			done
-			x=$d d=
+			d=
 			send $1
-			d=$x late=
+			d=$y late=
 			kill -s CONT $d
 		else
 			d=
 			send $1
-			# The spool could not be written: then bytes are missing.
-			case $x in 0|1[2-9]?) ;; *) n=!;; esac
 			break
 		fi
 	done
 	[ -z "$j" ] || kill $j
 	exec 6<&-
+	# The spool could not be written: bytes are missing.
+	case $s in 0|1[2-9]?) ;; *) n=!;; esac
 }
 send() {
 	sized /proc/self/fd/6
@@ -1068,8 +1072,15 @@ supervise() {
 		) >/dev/null 2>&1 3>&- 4>&- 7<&- 8<&- 9<&- &
 		l=$!
 	fi
-	wait $po $pe
+	wait $po && wait $pe
+	x=$?
 	[ -z "$l" ] || kill $l 2>/dev/null
+	# A pump that was broken off: there is no client any more, and no shell that would say so.
+	if [ $x != 0 ]; then
+		[ -z "$in" ] || kill $fd
+		[ -z "$file" ] || rm -f "$file"
+		exit
+	fi
 	until read -r o <&7 && case $o in =*) :;; *) false;; esac; do :; done
 	until read -r e <&8 && case $e in =*) :;; *) false;; esac; do :; done
 	case $o$e in
