@@ -22,11 +22,18 @@ static bool in_first_user_namespace(void)
 	       !outside && count == 4294967295ul;
 }
 
-bool cgroup_usable(void)
+const char *cgroup_lacks(void)
 {
 	if (geteuid() != 0 || !in_first_user_namespace())
-		return false;
-	return access(MOUNTS "/memory", W_OK) == 0 || access(MOUNTS "/cgroup.procs", W_OK) == 0;
+		return "only root's engine has cgroups";
+	if (access(MOUNTS "/memory", W_OK) < 0 && access(MOUNTS "/cgroup.procs", W_OK) < 0)
+		return "no memory cgroups that can be written to are at " MOUNTS;
+	return NULL;
+}
+
+bool cgroup_usable(void)
+{
+	return !cgroup_lacks();
 }
 
 char *cgroup_root(const char *home)

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Why there are no resource limits (half a sentence, static), or NULL when there are. */
+const char *cgroup_lacks(void);
 bool cgroup_usable(void); /* root in the first user namespace, and the hierarchy is writable */
 
 /* "/sbx-local/<tag of home>"; malloc'ed. */

@@ -48,10 +48,12 @@ static int take_lock(const char *home, int *ret_fd, struct err *err)
 	auto_free char *path = xprintf("%s/lock", home);
 	auto_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	struct flock lock = whole_file();
+	struct stat st;
 
 	if (fd < 0)
 		return err_set(err, -errno, "opening %s: %m", path);
-	if (fcntl(fd, F_SETLK, &lock) < 0)
+	/* One that "down" has removed in between locks nothing. */
+	if (fcntl(fd, F_SETLK, &lock) < 0 || fstat(fd, &st) < 0 || !st.st_nlink)
 		return err_set(err, -EBUSY, "another sbx-local runs on %s already", home);
 	*ret_fd = take_fd(fd);
 	return 0;
@@ -242,7 +244,7 @@ static bool serves_already(const char *home, int64_t deadline)
 	return false;
 }
 
-int daemon_start(const char *home, struct err *err)
+static int start_one(const char *home, struct err *err)
 {
 	auto_free char *log_path = xprintf("%s/log", home);
 	auto_free char *number = NULL;
@@ -253,8 +255,6 @@ int daemon_start(const char *home, struct err *err)
 	int pipe_fds[2], rc;
 	pid_t pid;
 
-	if (serves_already(home, deadline_after(START_MS)))
-		return 0;
 	rc = folder_make(home, geteuid() == 0 ? 0711 : 0700, err);
 	if (rc < 0)
 		return rc;
@@ -274,24 +274,57 @@ int daemon_start(const char *home, struct err *err)
 	return wait_ready(ours, deadline_after(START_MS), err);
 }
 
+/* Of several at once one takes the lock; the others fail, and then wait for that one. */
+int daemon_start(const char *home, struct err *err)
+{
+	int64_t deadline = deadline_after(START_MS);
+	pid_t pid;
+	int rc;
+
+	do {
+		if (serves_already(home, deadline))
+			return 0;
+		rc = start_one(home, err);
+	} while (rc < 0 && daemon_pid(home, &pid) == 0 && !deadline_passed(deadline));
+	return rc;
+}
+
+/* Out of the way first: who starts an engine meanwhile gets a folder of his own. */
+static int remove_home(const char *home, struct err *err)
+{
+	auto_free char *gone = xprintf("%s.gone-%d", home, (int)getpid());
+
+	return folder_remove(rename(home, gone) == 0 ? gone : home, err);
+}
+
+static int end_engine(pid_t pid, struct err *err)
+{
+	uint64_t began = process_start_time(pid);
+	int rc;
+
+	kill(pid, SIGTERM);
+	if (process_wait_gone(pid, began, deadline_after(STOP_MS)) == 0)
+		return 0;
+	kill(pid, SIGKILL);
+	rc = process_wait_gone(pid, began, deadline_after(STOP_MS));
+	return rc < 0 ? err_set(err, rc, "the engine (process %d) does not end", (int)pid) : 0;
+}
+
 int daemon_stop(const char *home, int keep, struct err *err)
 {
+	auto_close int lock = -1;
 	pid_t pid;
 	int rc = 0;
 
-	if (daemon_pid(home, &pid) == 0) {
-		uint64_t began = process_start_time(pid);
-
-		kill(pid, SIGTERM);
-		if (process_wait_gone(pid, began, deadline_after(STOP_MS)) < 0) {
-			kill(pid, SIGKILL);
-			rc = process_wait_gone(pid, began, deadline_after(STOP_MS));
-		}
-	}
-	if (rc < 0)
-		return err_set(err, rc, "the engine (process %d) does not end", (int)pid);
-	rc = shimfolder_end_all(home, err);
+	if (daemon_pid(home, &pid) == 0)
+		rc = end_engine(pid, err);
+	if (rc == 0 && access(home, F_OK) < 0 && errno == ENOENT)
+		return 0;
+	if (rc == 0)
+		rc = take_lock(home, &lock, err);
+	if (rc == 0)
+		rc = shimfolder_end_all(home, err);
 	if (rc == 0 && !keep)
-		rc = folder_remove(home, err);
+		rc = remove_home(home, err);
 	return rc;
 }

@@ -2,6 +2,7 @@
 #include "common/base/io.h"
 #include "common/base/log.h"
 #include "common/base/wire.h"
+#include "plugin/local/cgroup.h"
 #include "plugin/local/daemon.h"
 #include "plugin/local/folder.h"
 #include "plugin/local/image.h"
@@ -94,6 +95,8 @@ static int cmd_up(struct options *o)
 		if (rc < 0)
 			return failed(&err, rc);
 		printf("%s/kubeconfig\n", o->home);
+		if (cgroup_lacks())
+			log_warn("resource limits are left off: %s", cgroup_lacks());
 		return 0;
 	}
 	rc = daemon_run(o->home, is_ready, o, &err);
@@ -120,6 +123,10 @@ static int cmd_status(struct options *o)
 		return 1;
 	}
 	printf("running pid=%d kubeconfig=%s/kubeconfig\n", (int)pid, o->home);
+	if (cgroup_lacks())
+		printf("resource limits are left off: %s\n", cgroup_lacks());
+	if (geteuid() != 0)
+		printf("one user: nothing in a Pod can belong to, or run as, another\n");
 	return 0;
 }
 

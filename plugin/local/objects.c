@@ -4,6 +4,7 @@
 #include "common/base/wire.h"
 #include "plugin/local/discovery.h"
 #include "plugin/local/podspec.h"
+#include "plugin/local/protobuf.h"
 #include "plugin/local/select.h"
 #include "plugin/local/status.h"
 #include "plugin/local/table.h"
@@ -179,16 +180,29 @@ void objects_list(struct engine *e, const struct target *t, struct call *c, stru
 	select_free(fields);
 }
 
+static void refuse_format(struct answer *ret)
+{
+	answer_status(ret, status_make(415, NULL,
+				   "the body of the request was in an unknown format - "
+				   "accepted media types include: application/json"));
+}
+
 /* The body as an object. -EPERM, with the refusal in ret. */
 int objects_take_body(const struct call *c, cJSON **ret_json, struct answer *ret)
 {
 	cJSON *json;
 
+	if (c->content_type && strstr(c->content_type, "vnd.kubernetes.protobuf")) {
+		int rc = protobuf_decode(buf_text(&c->body), c->body.len, ret_json);
+
+		if (rc == -EBADMSG)
+			objects_bad_request(ret, "the body is not Kubernetes's protobuf");
+		else if (rc < 0)
+			refuse_format(ret);
+		return rc < 0 ? -EPERM : 0;
+	}
 	if (c->content_type && *c->content_type && !strstr(c->content_type, "json")) {
-		answer_status(ret, status_make(415, NULL,
-					   "the body of the request was in an unknown format - "
-					   "accepted media types "
-					   "include: application/json"));
+		refuse_format(ret);
 		return -EPERM;
 	}
 	if (json_parse(buf_text(&c->body), c->body.len, &json) < 0) {
@@ -297,6 +311,8 @@ static cJSON *prepare(const struct target *t, cJSON *json)
 			return wrong;
 		podspec_defaults(json, NODE_NAME);
 	}
+	if (!strcmp(t->resource->plural, "secrets"))
+		json_default(json, "type", "Opaque");
 	if (!strcmp(t->resource->plural, "namespaces")) {
 		cJSON *finalizers = json_array_at(json_object_at(json, "spec"), "finalizers");
 

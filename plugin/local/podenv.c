@@ -48,6 +48,28 @@ static int from_reference(const struct from *f, const char *plural, const cJSON 
 	return 0;
 }
 
+/* metadata.labels['NAME']; what is not there is empty, as in Kubernetes. */
+static bool from_map(const struct from *f, const char *path, struct buf *ret)
+{
+	static const char *const maps[] = { "metadata.labels", "metadata.annotations" };
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		size_t n = strlen(maps[i]), all = strlen(path);
+		auto_free char *key = NULL;
+		const char *value;
+
+		if (all < n + 5 || strncmp(path, maps[i], n) != 0 ||
+			strncmp(path + n, "['", 2) != 0 || strcmp(path + all - 2, "']") != 0)
+			continue;
+		key = xstrndup(path + n + 2, all - n - 4);
+		value = cJSON_GetStringValue(
+			cJSON_GetObjectItemCaseSensitive(json_at(f->pod, maps[i]), key));
+		buf_str(ret, value ? value : "");
+		return true;
+	}
+	return false;
+}
+
 static int from_field(const struct from *f, const char *path, struct buf *ret, struct err *err)
 {
 	static const char *const fields[] = { "metadata.name", "metadata.namespace", "metadata.uid",
@@ -59,6 +81,8 @@ static int from_field(const struct from *f, const char *path, struct buf *ret, s
 		buf_str(ret, json_text_or(f->pod, path, "127.0.0.1"));
 		return 0;
 	}
+	if (from_map(f, path, ret))
+		return 0;
 	return err_set(err, -ENOTSUP, "fieldPath '%s' is not served by this engine", path);
 }
 

@@ -230,17 +230,12 @@ static void image_missing(
 	auto_free char *text = NULL;
 	struct failure f = { .container = name };
 
-	if (never)
-		text = xprintf(
-			"Container image \"%s\" is not present with pull policy of Never", image);
-	else if (r->image_tries == 0)
-		text = xprintf(
-			"this engine pulls no images and '%s' was not imported: use the image "
-			"'" IMAGE_HOST "', or bring it in with: kubectl sbx local import %s "
-			"OCI-LAYOUT|ARCHIVE.tar|FOLDER",
-			image, image);
-	else
-		text = xprintf("Back-off pulling image \"%s\"", image);
+	text = never ? xprintf("Container image \"%s\" is not present with pull policy of Never",
+			       image)
+		     : xprintf("%sthis engine pulls no images and '%s' was not imported: use the "
+			       "image '" IMAGE_HOST "', or bring it in with: kubectl sbx local "
+			       "import %s OCI-LAYOUT|ARCHIVE.tar|FOLDER",
+			       r->image_tries ? "Back-off pulling image: " : "", image, image);
 	f.reason = never            ? "ErrImageNeverPull"
 		   : r->image_tries ? "ImagePullBackOff"
 				    : "ErrImagePull";

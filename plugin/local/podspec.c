@@ -9,15 +9,21 @@ static const struct {
 	double factor;
 } suffixes[] = {
 	{ "", 1 },
+	{ "n", 1e-9 },
+	{ "u", 1e-6 },
 	{ "m", 1e-3 },
 	{ "k", 1e3 },
 	{ "M", 1e6 },
 	{ "G", 1e9 },
 	{ "T", 1e12 },
+	{ "P", 1e15 },
+	{ "E", 1e18 },
 	{ "Ki", 1024.0 },
 	{ "Mi", 1048576.0 },
 	{ "Gi", 1073741824.0 },
 	{ "Ti", 1099511627776.0 },
+	{ "Pi", 1125899906842624.0 },
+	{ "Ei", 1152921504606846976.0 },
 };
 
 int quantity_parse_milli(const char *text, int64_t *ret)
@@ -26,7 +32,7 @@ int quantity_parse_milli(const char *text, int64_t *ret)
 	double n;
 	char *end;
 
-	if (!digits || digits > 20)
+	if (!digits || digits > 20 || text[digits] == 'x' || text[digits] == 'X')
 		return -EINVAL;
 	n = strtod(text, &end);
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
@@ -70,21 +76,87 @@ static bool strings_only(const cJSON *list)
 	return !list || cJSON_IsArray(list);
 }
 
-static cJSON *check_resources(const cJSON *pod, const cJSON *container, const char *field)
+/* What a real server cannot even read is 400. */
+static cJSON *unreadable(const char *field, const char *why)
 {
-	static const char *const kinds[] = { "resources.limits", "resources.requests" };
+	return status_make(
+		400, NULL, "Pod in version \"v1\" cannot be handled as a Pod: %s: %s", field, why);
+}
+
+/* As text, and its thousandths; a number in JSON is taken as it is written. */
+static int read_quantity(const cJSON *q, char **ret_text, int64_t *ret_milli)
+{
+	*ret_text = cJSON_IsNumber(q) ? cJSON_PrintUnformatted(q)
+				      : xstrdup(cJSON_IsString(q) ? q->valuestring : "");
+	if (**ret_text != '-')
+		return quantity_parse_milli(*ret_text, ret_milli);
+	if (quantity_parse_milli(*ret_text + 1, ret_milli) < 0)
+		return -EINVAL;
+	*ret_milli = -*ret_milli;
+	return 0;
+}
+
+static cJSON *check_quantities(
+	const cJSON *pod, const cJSON *container, const char *of, const char *field)
+{
+	auto_free char *path = xprintf("resources.%s", of);
 	const cJSON *q;
 
-	for (int i = 0; i < 2; i++) {
-		cJSON_ArrayForEach (q, json_at(container, kinds[i])) {
-			int64_t n;
+	cJSON_ArrayForEach (q, json_at(container, path)) {
+		auto_free char *one = xprintf("%s.%s[%.100s]", field, of, q->string);
+		auto_free char *text = NULL, *what = NULL;
+		int64_t n;
 
-			if (cJSON_IsNumber(q))
-				continue;
-			if (!cJSON_IsString(q) || quantity_parse_milli(q->valuestring, &n) < 0)
-				return invalid(pod, field, "quantities must be like 500m or 64Mi",
-					"FieldValueInvalid");
-		}
+		if (read_quantity(q, &text, &n) < 0)
+			return unreadable(one, "quantities must match the regular expression "
+					       "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
+		what = xprintf("Invalid value: \"%s\": must be greater than or equal to 0", text);
+		if (n < 0)
+			return invalid(pod, one, what, "FieldValueInvalid");
+	}
+	return NULL;
+}
+
+static cJSON *check_resources(const cJSON *pod, const cJSON *container, const char *field)
+{
+	auto_free char *requests = xprintf("%s.requests", field);
+	const cJSON *limits = json_at(container, "resources.limits"), *q;
+	cJSON *wrong = check_quantities(pod, container, "limits", field);
+
+	if (!wrong)
+		wrong = check_quantities(pod, container, "requests", field);
+	if (wrong)
+		return wrong;
+	cJSON_ArrayForEach (q, json_at(container, "resources.requests")) {
+		const cJSON *limit = cJSON_GetObjectItemCaseSensitive(limits, q->string);
+		auto_free char *text = NULL, *most = NULL, *what = NULL;
+		int64_t asked, allowed;
+
+		if (!limit || read_quantity(q, &text, &asked) < 0 ||
+			read_quantity(limit, &most, &allowed) < 0 || asked <= allowed)
+			continue;
+		what = xprintf("Invalid value: \"%s\": must be less than or equal to %s limit",
+			text, q->string);
+		return invalid(pod, requests, what, "FieldValueInvalid");
+	}
+	return NULL;
+}
+
+/* What clients with types of their own could not read back. */
+static cJSON *check_env(const cJSON *container, const char *list, int i)
+{
+	const cJSON *env = json_at(container, "env"), *one;
+	int n = 0;
+
+	cJSON_ArrayForEach (one, env) {
+		auto_free char *field = xprintf("spec.%s[%d].env[%d]", list, i, n++);
+		const cJSON *value = json_at(one, "value");
+		const char *name = json_text(one, "name");
+
+		if (!name || !*name || strchr(name, '='))
+			return unreadable(field, "the name must be a string without '='");
+		if (value && !cJSON_IsString(value) && !cJSON_IsNull(value))
+			return unreadable(field, "the value must be a string");
 	}
 	return NULL;
 }
@@ -97,6 +169,7 @@ static cJSON *check_container(const cJSON *pod, const cJSON *container, const ch
 	auto_free char *resources_field = xprintf("spec.%s[%d].resources", list, i);
 	const char *name = json_text(container, "name");
 	const char *image = json_text(container, "image");
+	cJSON *wrong;
 
 	if (!name || !*name)
 		return required(pod, name_field);
@@ -109,7 +182,8 @@ static cJSON *check_container(const cJSON *pod, const cJSON *container, const ch
 		!strings_only(json_at(container, "args")))
 		return invalid(
 			pod, command_field, "must be a list of strings", "FieldValueInvalid");
-	return check_resources(pod, container, resources_field);
+	wrong = check_env(container, list, i);
+	return wrong ? wrong : check_resources(pod, container, resources_field);
 }
 
 static bool named_before(const cJSON *list, const cJSON *container)
@@ -123,6 +197,14 @@ static bool named_before(const cJSON *list, const cJSON *container)
 			return true;
 	}
 	return false;
+}
+
+static cJSON *duplicate(const cJSON *pod, const cJSON *container, const char *list, int i)
+{
+	auto_free char *field = xprintf("spec.%s[%d].name", list, i);
+	auto_free char *what = xprintf("Duplicate value: \"%s\"", json_text(container, "name"));
+
+	return invalid(pod, field, what, "FieldValueDuplicate");
 }
 
 static cJSON *check_containers(const cJSON *pod, const char *list)
@@ -139,7 +221,7 @@ static cJSON *check_containers(const cJSON *pod, const char *list)
 		if (wrong)
 			return wrong;
 		if (named_before(containers, container))
-			return invalid(pod, path, "Duplicate value", "FieldValueDuplicate");
+			return duplicate(pod, container, list, i - 1);
 	}
 	return NULL;
 }

@@ -82,6 +82,30 @@ static void container_word(const cJSON *state, char *ret, size_t n)
 		snprintf(ret, n, "ExitCode:%d", (int)json_int(state, "terminated.exitCode", 0));
 }
 
+/* Whether an init container is still to end well, and the word for it. */
+static bool init_word(const cJSON *pod, char *ret, size_t n)
+{
+	const cJSON *list = json_at(pod, "status.initContainerStatuses"), *status;
+	int i = 0;
+
+	cJSON_ArrayForEach (status, list) {
+		char word[100] = "";
+
+		if (json_int(status, "state.terminated.exitCode", -1) == 0) {
+			i++;
+			continue;
+		}
+		container_word(json_at(status, "state"), word, sizeof(word));
+		if (*word && strcmp(word, "PodInitializing") != 0 &&
+			strcmp(word, "ContainerCreating") != 0)
+			snprintf(ret, n, "Init:%s", word);
+		else
+			snprintf(ret, n, "Init:%d/%d", i, cJSON_GetArraySize(list));
+		return true;
+	}
+	return false;
+}
+
 void table_pod_status(const cJSON *pod, char *ret, size_t n)
 {
 	const cJSON *status;
@@ -89,19 +113,11 @@ void table_pod_status(const cJSON *pod, char *ret, size_t n)
 
 	snprintf(ret, n, "%s",
 		json_text_or(pod, "status.reason", json_text_or(pod, "status.phase", "Unknown")));
-	cJSON_ArrayForEach (status, json_at(pod, "status.initContainerStatuses")) {
-		int64_t code = json_int(status, "state.terminated.exitCode", -1);
-
-		if (code == 0)
-			continue;
-		snprintf(ret, n, "Init:Pending");
-		if (code > 0)
-			snprintf(ret, n, "Init:Error");
-		break;
-	}
-	cJSON_ArrayForEach (status, json_at(pod, "status.containerStatuses")) {
-		container_word(json_at(status, "state"), ret, n);
-		running = running || json_at(status, "state.running");
+	if (!init_word(pod, ret, n)) {
+		cJSON_ArrayForEach (status, json_at(pod, "status.containerStatuses")) {
+			container_word(json_at(status, "state"), ret, n);
+			running = running || json_at(status, "state.running");
+		}
 	}
 	if (running && !strcmp(ret, "Completed"))
 		snprintf(ret, n, "Running");

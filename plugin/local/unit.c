@@ -31,7 +31,10 @@ void unit_init(struct unit *u, const struct pod_run *run, const cJSON *spec, boo
 	u->dir = xprintf("%s/containers/%s", run->dir, u->name);
 	if (run->cgroup)
 		u->cgroup = xprintf("%s/%s", run->cgroup, u->name);
-	unit_wait_state(u, "ContainerCreating", NULL);
+	if (!init && cJSON_GetArraySize(json_at(run->pod, "spec.initContainers")))
+		unit_wait_state(u, "PodInitializing", NULL);
+	else
+		unit_wait_state(u, "ContainerCreating", NULL);
 }
 
 void unit_fini(struct unit *u)
