@@ -101,6 +101,8 @@ static void opened(struct op *op, struct remote_reply *reply)
 		node_detach(&fs->nodes,
 			n); /* the name is another file's: the kernel looks it up again */
 	} else {
+		if (op->fi.flags & O_TRUNC)
+			writer_settle(n, op->epoch);
 		handle_for(op, n, reply);
 		op->fi.keep_cache = pages_stand(n, &reply->attr);
 	}
@@ -137,6 +139,7 @@ static void open_now(struct op *op, int drained)
 	int rc;
 
 	pthread_mutex_lock(&op->fs->lock);
+	op->epoch = writer_generation(op->node);
 	rc = node_path(op->node, &path);
 	if (rc == 0 && (op->fi.flags & O_TRUNC))
 		dir_touch(op->node->parent);

@@ -168,6 +168,16 @@ static void free_dropped(struct fs *fs, struct chunk *c)
 	}
 }
 
+/* fs->lock held. The kernel's pages hold what never arrived: the next open must not keep them. */
+static void distrust_pages(struct node *n)
+{
+	struct handle *h;
+
+	n->filled = (struct stamp){ 0 };
+	DL_FOREACH(n->handles, h)
+	h->whole = false;
+}
+
 static void acknowledged(struct op *op, struct remote_reply *reply)
 {
 	struct chunk *c = op->where, *dropped = NULL, *more;
@@ -183,6 +193,7 @@ static void acknowledged(struct op *op, struct remote_reply *reply)
 		if (c->h->write_rc == 0)
 			c->h->write_rc = reply->rc;
 		dropped = drop_unsent(n, c->h);
+		distrust_pages(n);
 	} else {
 		atomic_fetch_add(&fs->count.bytes_written, c->n);
 	}
@@ -320,6 +331,11 @@ void writer_push(struct fs *fs, struct node *n, bool force)
 bool writer_pending(const struct node *n)
 {
 	return n->writer && n->writer->chunks;
+}
+
+bool writer_dirty(const struct node *n)
+{
+	return n->writer && n->writer->dirty;
 }
 
 void writer_settle(struct node *n, unsigned generation)

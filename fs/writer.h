@@ -46,6 +46,7 @@ void writer_push(struct fs *fs, struct node *n, bool force);
 
 /* fs->lock held: */
 bool writer_pending(const struct node *n);
+bool writer_dirty(const struct node *n);          /* its size and times are an estimate */
 unsigned writer_generation(const struct node *n); /* 0: never written */
 /* Attributes asked for at this generation have come: they hold if nothing was written since. */
 void writer_settle(struct node *n, unsigned generation);
