@@ -8,7 +8,7 @@ local_up() {
 	local bin=$SBX_BIN/plugin/local/sbx-local
 	KUBECONFIG=$("$bin" up 2>"$LOCAL_ERR") || return 1
 	export KUBECONFIG
-	export SBX_EXEC_COUNT="grep -c '/exec?' $SBX_LOCAL_DIR/log"
+	export SBX_EXEC_COUNT="grep -c '/exec [0-9]' $SBX_LOCAL_DIR/log"
 	export SBX_IMAGE=host SBX_IMAGE_DASH=host
 	[ "${SBX_IMAGES:-}" = none ] || local_images || return 1
 }

@@ -142,8 +142,8 @@ static void redact(struct buf *line)
 	}
 }
 
-__attribute__((format(printf, 2, 0)))
-static void write_line(const char *what, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void write_line(
+	const char *what, const char *fmt, va_list ap)
 {
 	auto_buf raw = BUF_INIT(LINE_BYTES_MAX);
 	auto_buf line = BUF_INIT(LINE_BYTES_MAX * 4 + 256);

@@ -25,8 +25,8 @@ cJSON *json_parse(const char *bytes, size_t n);
 const cJSON *json_at(const cJSON *root, const char *path); /* NULL when absent or null */
 const cJSON *json_member(const cJSON *object, const char *name);
 const char *json_str(const cJSON *root, const char *path, const char *otherwise); /* borrowed */
-double json_num(const cJSON *root, const char *path, double otherwise); /* finite */
-int json_int(const cJSON *root, const char *path, int otherwise);	/* cut to int's range */
+double json_num(const cJSON *root, const char *path, double otherwise);           /* finite */
+int json_int(const cJSON *root, const char *path, int otherwise); /* cut to int's range */
 bool json_bool(const cJSON *root, const char *path, bool otherwise);
 
 /* Sets object.path (members made as needed, no "[n]") to value, which is taken; NULL removes it. */

@@ -136,16 +136,16 @@
 #ifndef SBX_REMOTE_PROTO_H
 #define SBX_REMOTE_PROTO_H
 
-#define PROTO_VERSION	   1
-#define PROTO_LINE_MAX	   (48 * 1024)
-#define PROTO_ANSWER_MAX   2048
-#define PROTO_PIECE_MAX	   (1024 * 1024)
-#define PROTO_SCRIPT_MAX   (1024 * 1024)
-#define PROTO_NOISE_MAX	   (64 * 1024) /* before the hello */
-#define PROTO_LIST_MAX	   (256 * 1024 * 1024)
-#define PROTO_LINGER_MS	   500
-#define PROTO_PING_MS	   15000
-#define PROTO_SILENCE_MS  20000
+#define PROTO_VERSION    1
+#define PROTO_LINE_MAX   (48 * 1024)
+#define PROTO_ANSWER_MAX 2048
+#define PROTO_PIECE_MAX  (1024 * 1024)
+#define PROTO_SCRIPT_MAX (1024 * 1024)
+#define PROTO_NOISE_MAX  (64 * 1024) /* before the hello */
+#define PROTO_LIST_MAX   (256 * 1024 * 1024)
+#define PROTO_LINGER_MS  500
+#define PROTO_PING_MS    5000
+#define PROTO_SILENCE_MS 20000
 
 #define PROTO_STAT_FORMAT "%f %d %i %h %u %g %s %b %X %Y %Z %t %T|%y|%z|%n/"
 

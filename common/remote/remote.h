@@ -30,7 +30,7 @@ struct attr {
 	uint64_t dev, ino;
 	uint64_t nlink;
 	uint32_t uid, gid;
-	uint64_t size;	 /* bytes */
+	uint64_t size;   /* bytes */
 	uint64_t blocks; /* of 512 bytes */
 	struct timespec atime, mtime, ctime;
 	uint32_t rdev_major, rdev_minor;
@@ -42,9 +42,32 @@ struct entry {
 };
 
 enum remote_op {
-	OP_PING, OP_BYE, OP_STAT, OP_LIST, OP_READLINK, OP_OPEN, OP_FSTAT, OP_READ, OP_WRITE, OP_FSYNC,
-	OP_CLOSE, OP_FTRUNCATE, OP_TRUNCATE, OP_MKDIR, OP_MKNOD, OP_SYMLINK, OP_LINK, OP_RENAME,
-	OP_UNLINK, OP_RMDIR, OP_CHMOD, OP_CHOWN, OP_UTIMENS, OP_STATFS, OP_ENV, OP_RUN,
+	OP_PING,
+	OP_BYE,
+	OP_STAT,
+	OP_LIST,
+	OP_READLINK,
+	OP_OPEN,
+	OP_FSTAT,
+	OP_READ,
+	OP_WRITE,
+	OP_FSYNC,
+	OP_CLOSE,
+	OP_FTRUNCATE,
+	OP_TRUNCATE,
+	OP_MKDIR,
+	OP_MKNOD,
+	OP_SYMLINK,
+	OP_LINK,
+	OP_RENAME,
+	OP_UNLINK,
+	OP_RMDIR,
+	OP_CHMOD,
+	OP_CHOWN,
+	OP_UTIMENS,
+	OP_STATFS,
+	OP_ENV,
+	OP_RUN,
 	OP_COUNT
 };
 
@@ -63,30 +86,30 @@ enum remote_op {
 /* What to do. All pointers are borrowed until the send returns (it encodes at once). */
 struct remote_request {
 	enum remote_op op;
-	const char *path;    /* absolute; symlink: where it stands */
-	const char *path2;   /* rename, link: the new one; symlink: its target */
+	const char *path;  /* absolute; symlink: where it stands */
+	const char *path2; /* rename, link: the new one; symlink: its target */
 	uint64_t handle;
 	uint64_t offset;
-	uint64_t size;	     /* read: bytes wanted; truncate: the new size */
+	uint64_t size;        /* read: bytes wanted; truncate: the new size */
 	uint32_t mode, flags; /* OPEN_*, RENAME_FLAG_* */
 	uint32_t uid, gid;
 	struct timespec atime, mtime; /* utimens; tv_nsec may be UTIME_NOW or UTIME_OMIT */
-	const void *data;    /* write, env: the body */
+	const void *data;             /* write, env: the body */
 	size_t n;
 };
 
 /* What came back. Borrowed by the completion, owned (remote_reply_fini) after a blocking call. */
 struct remote_reply {
-	int rc;		       /* 0 or negative errno */
-	struct err err;	       /* the far end's sentence, escaped, when rc < 0 */
+	int rc;         /* 0 or negative errno */
+	struct err err; /* the far end's sentence, escaped, when rc < 0 */
 	bool has_attr;
 	struct attr attr;      /* stat, open and all that make or change a file */
 	uint64_t handle;       /* open */
-	char *data;	       /* read: n valid bytes; readlink: the target, NUL-terminated */
-	size_t n;	       /* read: bytes; write: bytes written */
+	char *data;            /* read: n valid bytes; readlink: the target, NUL-terminated */
+	size_t n;              /* read: bytes; write: bytes written */
 	struct entry *entries; /* list; the names are inside */
 	size_t entry_count;
-	uint64_t statfs[7];    /* bsize blocks bfree bavail files ffree namemax */
+	uint64_t statfs[7]; /* bsize blocks bfree bavail files ffree namemax */
 };
 
 void remote_reply_fini(struct remote_reply *reply);
@@ -98,12 +121,12 @@ typedef void remote_done(void *arg, struct remote_reply *reply);
 /* What the far end said of itself. Strings live as long as the remote. */
 struct remote_info {
 	const char *kind; /* "sh" or "static" */
-	uint64_t max;	  /* bytes of one read or body */
-	uint32_t calls;	  /* requests in flight that it wants at most */
+	uint64_t max;     /* bytes of one read or body */
+	uint32_t calls;   /* requests in flight that it wants at most */
 	uint32_t uid, gid;
 	bool ops[OP_COUNT];
 	const char *cwd;
-	const char *why;  /* "" or what is missing */
+	const char *why; /* "" or what is missing */
 };
 
 /*
@@ -163,9 +186,9 @@ enum run_state { RUN_RUNNING, RUN_EXITED, RUN_SIGNALED, RUN_TIMEOUT, RUN_LOST };
 
 struct run_end {
 	enum run_state state;
-	int code;		/* exit status 0-255, or the signal */
+	int code;                /* exit status 0-255, or the signal */
 	uint64_t out, err_bytes; /* bytes sent of each output: checked against what arrived */
-	int rc;			/* 0; why it is lost or could not start (negative errno) */
+	int rc;                  /* 0; why it is lost or could not start (negative errno) */
 	struct err err;
 };
 
@@ -175,10 +198,10 @@ int run_end_status(const struct run_end *end);
 struct run_spec {
 	const char *script; /* bytes, not NUL-terminated; at most PROTO_SCRIPT_MAX (-EFBIG) */
 	size_t n;
-	const char *cwd;	  /* NULL: the container's */
-	const char *const *env;	  /* NAME=VALUE..., NULL-ended, or NULL */
-	int timeout_ms;		  /* 0: none */
-	uint32_t window;	  /* bytes of each output ahead of run_more */
+	const char *cwd;        /* NULL: the container's */
+	const char *const *env; /* NAME=VALUE..., NULL-ended, or NULL */
+	int timeout_ms;         /* 0: none */
+	uint32_t window;        /* bytes of each output ahead of run_more */
 	bool wants_stdin;
 };
 
@@ -202,7 +225,7 @@ void remote_run(struct remote *r, const struct run_spec *spec, const struct run_
 	struct run **ret);
 /* Bytes for standard input, at most what input() gave: -ENOBUFS past that, -EPIPE when it has ended. */
 int run_input(struct run *run, const void *bytes, size_t n);
-int run_eof(struct run *run);			     /* 0 also when it has ended */
+int run_eof(struct run *run);                        /* 0 also when it has ended */
 int run_more(struct run *run, int stream, size_t n); /* n bytes of it were consumed; 0 as above */
 /* "TERM", "KILL", "INT", ...; kept until the run has started. -EINVAL; -ESRCH when it has ended. */
 int run_kill(struct run *run, const char *sig);

@@ -340,7 +340,7 @@ static void reads_records(void **state)
 
 static void refuses_malformed_records(void **state)
 {
-	static const char *const bad[] = { "", "/\n", "|||/\n", RECORD(".") + 0, RECORD("..") + 0,
+	static const char *const bad[] = { "", "/\n", "|||/\n", RECORD("."), RECORD(".."),
 		"1a4 1 1 1 0 0 5 8 1 2 3 0 0|||n/\n",                    /* no type */
 		"f1a4 1 1 1 0 0 5 8 1 2 3 0 0|||n/\n",                   /* no known type */
 		"181a4 1 1 1 0 0 5 8 1 2 3 0 0|||n/\n",                  /* bits above */

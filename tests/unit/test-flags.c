@@ -26,7 +26,6 @@ static int take_all(struct kube_flags *flags, const char **argv, struct err *err
 	return i;
 }
 
-
 static void takes_every_form_of_a_value(void **state)
 {
 	struct kube_flags f = { 0 };

@@ -100,7 +100,7 @@ static void serve_backwards(struct peer *p, const struct peer_line *line)
 	for (int i = 0; i < h->n; i++)
 		peer_say(p, "d %s 10\n%.10s", h->tags[i], RECORD);
 	while (h->n--)
-		peer_say(p, "d %s %zu\n%s= %s\n", h->tags[h->n], strlen(RECORD) - 10, RECORD + 10,
+		peer_say(p, "d %s %zu\n%s= %s\n", h->tags[h->n], strlen(RECORD) - 10, &RECORD[10],
 			h->tags[h->n]);
 	h->n = 0;
 }

@@ -75,8 +75,9 @@ static void the_root_is_put_before_every_path(void **state)
 static void a_handle_of_a_lost_stream_is_stale(void **state)
 {
 	struct fixture *f = *state;
-	struct remote_request make = { .op = OP_OPEN, .path = "/f", .mode = 0644,
-		.flags = OPEN_WRITE | OPEN_CREATE };
+	struct remote_request make = {
+		.op = OP_OPEN, .path = "/f", .mode = 0644, .flags = OPEN_WRITE | OPEN_CREATE
+	};
 	struct remote_request put = { .op = OP_WRITE, .data = "abc", .n = 3 };
 	struct remote_reply reply;
 	struct attr attr;
@@ -150,7 +151,9 @@ static const struct run_ops ops = { on_started, on_output, on_input, on_ended };
 
 static void start(struct session *s, const char *script, struct result *r)
 {
-	struct run_spec spec = { .script = script, .n = strlen(script), .window = 65536,
+	struct run_spec spec = { .script = script,
+		.n = strlen(script),
+		.window = 65536,
 		.wants_stdin = r->feed != NULL };
 
 	pthread_mutex_init(&r->lock, NULL);

@@ -6,7 +6,12 @@
 #
 # Descriptors everywhere: 0 requests, 1 answers, 3 the lock, 4 the inbox of main. A run's
 # supervisor has besides: 5 out, 6 err, 7 credit of out, 8 credit of err, 9 standard input.
-# All are anonymous pipes opened for reading and writing (no EOF, no open that waits).
+# All are anonymous pipes opened for reading and writing (no EOF, no open that waits). 6, 8 and 9
+# are also what the part at hand works with.
+#
+# Bytes are counted by what $cut names: dd takes an exact count from anything. Without it a spool is
+# used, a file whose name is gone: head cuts a part out of that (it takes too much from a pipe to be
+# used there), or where there is only cat, a limit of file sizes does.
 #
 # The lock is a pipe that holds one LF: who has read it may write to 1, and puts it back. A
 # process that may hold it must never be killed; it is told (TERM, trapped) and looks.
@@ -113,19 +118,168 @@ errno() {
 	no $e
 }
 
+# The RECORD of $1 on standard output; $2 may be -L. And those of several names.
+look() { stat $2 -c "$F/" "$1"; }
+looks() { stat -c "$F%n/" -- "$@"; }
+
+# Both where there is no stat -c: by what ls prints, or what the shell can test.
+look_without() {
+	[ -e "$1" ] || { [ -z "$2" ] && [ -L "$1" ]; } || return
+	if [ "$ls" ]; then look_ls "$@"; else look_test "$@"; fi
+}
+looks_without() {
+	for i; do look_without "$i" '' "$i"; done
+	return 1
+} 2>/dev/null
+look_ls() {
+	j=$3
+	set -- $(ls -lind${2#-} $full -- "$1" 2>/dev/null)
+	[ $# -gt 6 ] || return
+	bits $2
+	x='0 0'
+	case $6 in *,)
+		x=$(printf '%x %x' ${6%,} $7)
+		i=$1 l=$3 u=$4 g=$5
+		shift
+		set -- $i - $l $u $g 0 "$7" "$8";;
+	esac
+	if [ "$full" ]; then epoch $7 $8; else d=0 k=; fi
+	printf '%x 0 %s %s %s %s %s %s %s %s %s %s|%s|%s|%s/\n' $m $1 $3 $4 $5 $6 $((($6 + 511) / 512)) \
+		$d $d $d "$x" "$k" "$k" "$j"
+}
+# st_mode in m, of the letters $1.
+bits() {
+	case $1 in -*) m=32768;; d*) m=16384;; l*) m=40960;; c*) m=8192;; b*) m=24576;; p*) m=4096;; *) m=49152;; esac
+	s=${1#?} i=256
+	while [ $i != 0 ]; do
+		case $s in [!ST-]*) m=$((m + i));; esac
+		s=${s#?} i=$((i / 2))
+	done
+	case $1 in ???[sS]*) m=$((m + 2048));; esac
+	case $1 in ??????[sS]*) m=$((m + 1024));; esac
+	case $1 in ?????????[tT]*) m=$((m + 512));; esac
+}
+# Seconds since 1970 in d, the fraction with its dot in k, of YYYY-MM-DD hh:mm:ss.nnn (TZ is UTC).
+epoch() {
+	y=${1%%-*} i=${1#*-} s=${2%%.*}
+	d=${i#*-} i=${i%-*}
+	d=${d#0} i=${i#0}
+	[ $i -gt 2 ] || y=$((y - 1)) i=$((i + 12))
+	d=$((365 * y + y / 4 - y / 100 + y / 400 + (153 * (i - 3) + 2) / 5 + d - 719469))
+	i=${s%%:*} l=${s#*:}
+	s=${l#*:} l=${l%:*}
+	d=$((d * 86400 + ${i#0} * 3600 + ${l#0} * 60 + ${s#0}))
+	case $2 in *.*) k=.${2#*.};; *) k=;; esac
+}
+# The size is counted, in bytes that are read: slow, and true.
+look_test() {
+	k=0
+	if [ -z "$2" ] && [ -L "$1" ]; then m=41471
+	elif [ -d "$1" ]; then m=16384
+	elif [ -f "$1" ]; then
+		m=32768
+		# Some of the kernel's never end; it says 0 of them too.
+		case $p/ in /proc/*|/sys/*) ;; *) [ -r "$1" ] && sized "$1";; esac
+	elif [ -p "$1" ]; then m=4096
+	elif [ -S "$1" ]; then m=49152
+	elif [ -b "$1" ]; then m=24576
+	else m=8192
+	fi
+	[ $m = 41471 ] || {
+		[ -r "$1" ] && m=$((m + 0444))
+		[ -w "$1" ] && m=$((m + 0200))
+		[ -x "$1" ] && m=$((m + 0111))
+		[ -u "$1" ] && m=$((m + 04000))
+		[ -g "$1" ] && m=$((m + 02000))
+		[ -k "$1" ] && m=$((m + 01000))
+	}
+	printf '%x 0 0 1 %s %s %s %s 0 0 0 0 0|||%s/\n' $m "$uid" "$gid" $k $(((k + 511) / 512)) "$3"
+}
+
+# Whether $1 can be seen; its errno is the answer when not. $2 may be -L.
+seen() { r=$(look "$1" "$2" 2>&1) || { unseen "$1"; return 1; }; }
+# The errno of what look said of $1, in r. A shell's tests do not say: the nearest folder that is there does.
+unseen() {
+	[ "$stat" ] && { errno "$r"; return; }
+	x=$1
+	while x=${x%/*}; [ "$x" ] && ! there "$x"; do :; done
+	x=${x:-/}
+	if ! [ -d "$x" ]; then no ENOTDIR; elif [ -x "$x" ]; then no ENOENT; else no EACCES; fi
+}
+
 # Answers with the RECORD of $1; $2 is the field of the =, $3 may be -L.
 rec() {
-	if r=$(stat $3 -c "$F/" "$1" 2>&1); then
+	if r=$(look "$1" "$3" 2>&1); then
 		lock
 		printf 'd %s %s\n%s\n= %s%s\n' "$t" $((${#r} + 1)) "$r" "$t" "${2:+ $2}"
 		echo >&3
 	else
-		errno "$r"
+		unseen "$1"
 	fi
 }
 # Runs a tool; its complaint is the answer, or nothing when it went well.
 try() { r=$("$@" 2>&1 </dev/null) || { errno "$r"; return 1; }; }
 there() { [ -e "$1" ] || [ -L "$1" ]; }
+
+# How many bytes file $1 holds, in k.
+sized() {
+	case $size in
+	wc) k=$(wc -c <"$1");;
+	stat) k=$(stat -L -c %s "$1");;
+	*)	# Where a descriptor stands that was read to the end.
+		exec 9<"$1"
+		cat <&9 >/dev/null
+		read -r k </proc/self/fdinfo/9
+		exec 9<&-
+		k=${k##*[!0-9]};;
+	esac
+	k=$((k))
+}
+# An empty file that nobody else has on descriptor $1; $2 tells it from another on the same. Without rm its name stays, for the next time.
+spool() {
+	i=$tmp/.sbx-$$-$spool$1$2 r=
+	umask 077
+	case " $mine " in
+	*" $i "*) : >"$i";;
+	*) r=$( (set -C; : >"$i") 2>&1 ) || r=${r:-Permission denied};;
+	esac
+	umask 0
+	[ -z "$r" ] || return
+	eval "exec $1<>\"\$i\""
+	if [ "$rm" ]; then rm -f "$i"; else mine="$mine $i"; fi
+}
+# Bytes $3 at most, from $2 on, of file $1.
+part() {
+	case $cut.$2 in
+	head.0) head -c $3 <"$1";;
+	head.*) tail -c +$(($2 + 1)) <"$1" | head -c $3;;
+	*) part_cat "$@";;
+	esac
+} 2>/dev/null
+# By cat alone: what stands before is written over in a copy, which leaves its descriptor in the right
+# place; what stands behind is kept from a second one by the limit of file sizes. That counts in units:
+# a line in front, which read takes off again, fills up to a whole one.
+part_cat() {
+	l=$2 x=$((unit - $3 % unit))
+	spool 8
+	cat <"$1" >&8
+	exec 9<>/proc/self/fd/8
+	spool 8 b
+	while [ $l -gt 65536 ]; do
+		printf '%65536s' '' >&9
+		l=$((l - 65536))
+	done
+	[ $l = 0 ] || printf "%${l}s" '' >&9
+	(
+		ulimit -c 0
+		ulimit -f $((($3 + x) / unit))
+		{ printf "%$((x - 1))s\n" ''; cat <&9; } >/proc/self/fd/8
+	)
+	exec 9</proc/self/fd/8
+	read -r _ <&9
+	cat <&9
+	exec 8<&- 9<&-
+}
 
 # Takes $1 bytes off the requests and drops them.
 drain() {
@@ -167,7 +321,7 @@ hold() {
 do_list() {
 	path p "$a" || return
 	cd -P "$p" 2>/dev/null || {
-		r=$(stat -L -c %F "$p/." 2>&1) && no EACCES || errno "$r"
+		seen "$p/." -L && no EACCES
 		return
 	}
 	if ! [ -r . ]; then
@@ -196,7 +350,7 @@ do_list() {
 	[ $# -gt 256 ] || drop=0
 	while [ $# -gt $drop ]; do
 		if [ $# -le 256 ] && [ $drop = 0 ]; then
-			r=$(stat -c "$F%n/" -- "$@" 2>/dev/null)
+			r=$(looks "$@" 2>/dev/null)
 			x=$?
 			l=$#
 			set --
@@ -209,7 +363,7 @@ do_list() {
 				x= i=0
 				while [ $i -lt $l ]; do i=$((i + 1)) x="$x \"\${$i}\""; done
 			fi
-			r=$(eval "stat -c \"\$F%n/\" -- $x" 2>/dev/null)
+			r=$(eval "looks $x" 2>/dev/null)
 			x=$?
 			shift $l
 		fi
@@ -231,10 +385,15 @@ do_list() {
 do_readlink() {
 	path p "$a" || return
 	if ! [ -L "$p" ]; then
-		try stat -c %f "$p" && no EINVAL
+		seen "$p" && no EINVAL
 		return
 	fi
-	r=$(readlink "$p" && echo X) || { no EIO; return; }
+	if [ "$readlink" ]; then
+		r=$(readlink "$p" && echo X) || { no EIO; return; }
+	else
+		r=$(ls -ld -- "$p" && echo X) || { no EIO; return; }
+		r=${r#*"$p -> "}
+	fi
 	r=${r%"${nl}X"}
 	lock
 	printf 'd %s %s\n%s= %s\n' "$t" ${#r} "$r" "$t"
@@ -269,7 +428,7 @@ do_open() {
 		made=1
 	fi
 	if [ "$made" ]; then
-		case $f in *c*) ;; *) try stat -L -c %f "$p" && no ENOENT; return;; esac
+		case $f in *c*) ;; *) seen "$p" -L && no ENOENT; return;; esac
 		m=$((0$c & 07777))
 		umask $(printf %o $((0777 & ~(m | 0200))))
 		case $f in *x*) set -C;; esac
@@ -286,7 +445,7 @@ do_open() {
 		fi
 	fi
 	h=$((h + 1))
-	r=$(stat -L -c "$F/" "$p" 2>&1) || { errno "$r"; return; }
+	seen "$p" -L || return
 	set -- $r
 	[ "$q" ] && r=$(printf '%x' $((0100000 | m)))${r#"$1"}
 	eval "p_$h=\$p f_$h=\$f z_$h=\$7 q_$h=\$q k_$h="
@@ -322,6 +481,7 @@ do_read() {
 	case $f in *r*) ;; *) no EBADF; return;; esac
 	[ "$c" -le $MAX ] || { no EINVAL; return; }
 	{ [ -r "$p" ] && { :; } <"$p"; } 2>/dev/null || { probe r && no EIO; return; }
+	[ "$cut" = dd ] || { read_spool; return; }
 	n=0
 	# Past what is known: look again. Files that say 0 (proc) are read to see.
 	if [ $((b + c)) -gt "$z" ] && { [ "$c" -gt 65536 ] || [ "$z" != 0 ]; }; then
@@ -367,6 +527,21 @@ do_read() {
 	ok $n
 }
 
+# By way of the spool: what is there can be counted before it is promised.
+read_spool() {
+	[ "$c" -gt 0 ] || { ok 0; return; }
+	spool 6 || { errno "$r"; return; }
+	part "$p" $b $c >/proc/self/fd/6
+	sized /proc/self/fd/6
+	lock
+	[ $k = 0 ] || echo "d $t $k"
+	cat </proc/self/fd/6
+	echo "= $t $k"
+	echo >&3
+	: >/proc/self/fd/6
+	exec 6<&-
+}
+
 # The file was shorter than it said when the count had been promised: dd wrote n of c bytes.
 pad() {
 	n=0
@@ -392,11 +567,18 @@ do_write() {
 	[ "$c" -gt 0 ] || { [ $body = raw ] || read -r _; ok 0; return; }
 	if [ $body = text ]; then
 		read -r s
-		case $f in
-		*a*) ;;
-		*) [ "$b" = "$z" ] || { no ESPIPE; return; };;
+		case $f in *a*) ;; *)
+			# What is known of the size may be old.
+			sized "$p"
+			z=$k
+			eval "z_$a=$z";;
 		esac
-		r=$({ printf %b "$s" >>"$p"; } 2>&1) || { errno "$r"; return; }
+		case $f:$b in
+		# By cat, which names the errno; a shell's printf need not.
+		*a*|*:$z) r=$({ printf %b "$s" | cat >>"$p"; } 2>&1);;
+		*:0) r=$({ printf %b "$s" | cat 1<>"$p"; } 2>&1);;
+		*) write_spool;;
+		esac || { errno "$r"; return; }
 	else
 		case $f in
 		*a*) r=$(dd bs=$c count=1 iflag=fullblock 2>&1 >>"$p");;
@@ -413,10 +595,28 @@ do_write() {
 	ok "$c"
 }
 
+# In the middle, or behind the end: what stands before goes first, then all is laid over the file.
+write_spool() {
+	[ $cut = head ] || { r='Operation not supported'; return 1; }
+	if [ $b -gt $z ]; then
+		r=$({ { head -c $((b - z)) /dev/zero; printf %b "$s"; } | cat >>"$p"; } 2>&1)
+		return
+	fi
+	spool 6 || return
+	r=$({ { head -c $b <"$p" && printf %b "$s"; } >/proc/self/fd/6 && cat </proc/self/fd/6 1<>"$p"; } 2>&1)
+	x=$?
+	exec 6<&-
+	return $x
+}
+
 do_fsync() {
 	hand "$a" || return
 	case $f in
-	*w*) try dd of="$p" bs=1 count=0 conv=notrunc,fsync || return;;
+	*w*)
+		case $cut in
+		dd) try dd of="$p" bs=1 count=0 conv=notrunc,fsync;;
+		*) try sync;;
+		esac || return;;
 	esac
 	ok
 }
@@ -438,8 +638,13 @@ do_close() {
 resize() {
 	if [ "$1" = 0 ]; then
 		probe t || return
-	else
+	elif [ $cut = dd ]; then
 		probe w && try dd of="$p" bs=1 count=0 seek="$1" || return
+	elif [ "$truncate" ]; then
+		probe w && try truncate -s "$1" "$p" || return
+	else
+		no EOPNOTSUPP
+		return
 	fi
 	for i in $hs; do eval "[ \"\$p_$i\" = \"\$p\" ] && z_$i=$1"; done
 	rec "$p" '' -L
@@ -478,7 +683,7 @@ do_link() {
 do_rename() {
 	path s "$a" && path d "$b" || return
 	case $c in -|n) ;; *) no EINVAL; return;; esac
-	there "$s" || { try stat -c %f "$s" && no ENOENT; return; }
+	there "$s" || { seen "$s" && no ENOENT; return; }
 	case $d/ in "$s"/?*) no EINVAL; return;; esac
 	if there "$d"; then
 		[ $c = - ] || { no EEXIST; return; }
@@ -494,6 +699,7 @@ do_rename() {
 	fi
 	# Across file systems mv would copy; that is the caller's to decide.
 	if [ "${s%/*}" != "${d%/*}" ]; then
+		[ "$stat" ] || { no EXDEV; return; }
 		r=$(stat -c %d "$s" "${d%/*}/." 2>&1) || { errno "$r"; return; }
 		[ "${r%"$nl"*}" = "${r#*"$nl"}" ] || { no EXDEV; return; }
 	fi
@@ -513,6 +719,7 @@ do_rename() {
 do_unlink() {
 	path p "$a" || return
 	[ -d "$p" ] && ! [ -L "$p" ] && { no EISDIR; return; }
+	there "$p" || { seen "$p" && no ENOENT; return; }
 	s=$p
 	[ "$hs" ] && hold "$p"
 	try $UNLINK "$s" && ok
@@ -571,8 +778,13 @@ take() {
 		[ $body = raw ] || read -r _
 		return
 	fi
-	s=$(dd bs=$1 count=1 iflag=fullblock 2>/dev/null; echo X)
-	s=${s%X}
+	if [ $body = raw ]; then
+		s=$(dd bs=$1 count=1 iflag=fullblock 2>/dev/null; echo X)
+		s=${s%X}
+	else
+		read -r s
+		dec s "$s" || return
+	fi
 	[ ${#s} = "$1" ] || { no EINVAL NUL; return 1; }
 } 2>/dev/null
 
@@ -582,7 +794,10 @@ do_env() {
 	IFS=$nl
 	for i in $E; do
 		case $i in
-		[A-Za-z_]*=*) dec s "$i" && continue;;
+		[A-Za-z_]*=*)
+			# Without env it is the shell that exports, and knows fewer names.
+			x=${i%%=*}
+			case $env$x in [!1]*[!A-Za-z0-9_]*) no EOPNOTSUPP; false;; *) dec s "$i";; esac && continue;;
 		*) no EINVAL environment;;
 		esac
 		E= IFS=' '
@@ -601,25 +816,39 @@ nap() {
 	wait $z
 }
 
-# Carries output from pipe $2 to the client as $1, within the credit that comes on $3.
+# Carries output to the client as $1, within the credit that comes on 7.
+#
+# TERM says that the command has gone and somebody still has its output open: a reader that was
+# waiting the last time too is ended. What is there already is carried whatever it takes.
 pump() {
-	stop= d=
-	trap 'stop=1; [ -z "$d" ] || kill $d 2>/dev/null' TERM
+	d= late=
+	trap '[ -z "$d" ] || if [ "$late" = "$d" ]; then kill $d; else late=$d; fi' TERM
 	case $1 in
 	o) exec 5</proc/self/fd/5 6<&- 8<&-;;
 	e) exec 5</proc/self/fd/6 6<&- 7<&8 8<&-;;
 	esac
 	exec 0</dev/null 2>/dev/null 4<&- 9<&-
-	pipes
 	n=0
-	while [ -z "$stop" ]; do
+	if [ $cut = dd ]; then pump_dd $1; else pump_spool $1; fi
+	echo "=$n" >&7
+}
+credit() {
+	until [ $win -gt 0 ]; do
+		read -r k <&7 && win=$((win + k))
+	done
+}
+pump_dd() {
+	pipes
+	while :; do
+		credit
 		m=65536
 		[ $m -le $win ] || m=$win
 		dd bs=$m count=1 <&5 >&6 2>&8 &
 		d=$!
-		[ -z "$stop" ] || kill $d
-		wait $d || break
+		# A trapped TERM ends the wait, not the dd.
+		until wait $d; k=$?; [ $k -le 128 ] || ! kill -0 $d; do :; done
 		d=
+		[ $k = 0 ] || break
 		count
 		[ "$k" -gt 0 ] || break
 		lock
@@ -627,11 +856,62 @@ pump() {
 		dd bs=$k count=1 <&$tmp
 		echo >&3
 		n=$((n + k)) win=$((win - k))
-		while [ $win -lt 1 ] && [ -z "$stop" ]; do
-			read -r k <&7 && win=$((win + k))
-		done
 	done
-	echo "=$n" >&7
+}
+# The same by a cat into the spool. Now and then it is stopped, and what it has brought is sent.
+pump_spool() {
+	spool=$t$1
+	spool 6 || { n=!; return; }
+	cat <&5 >>/proc/self/fd/6 &
+	d=$! j=
+	y=$d
+	# Nobody to send to: then nobody gathers either.
+	trap 'kill -s KILL $y $j; exit 1' PIPE
+	if [ "$sleep" ]; then
+		trap : USR1
+		read -r x _ </proc/self/stat
+		( while sleep $tick; do kill -s USR1 $x || break; done ) >&- 3>&- 5<&- 6<&- 7<&- &
+		j=$!
+	fi
+	while :; do
+		wait $d
+		s=$?
+		if [ $s -gt 128 ] && kill -0 $d; then
+			[ -s /proc/self/fd/6 ] || continue
+			kill -s STOP $d
+			while read -r x </proc/$d/stat; do
+				case $x in *') T '*|*') Z '*) break;; esac
+			done
+			d=
+			send $1
+			d=$y late=
+			kill -s CONT $d
+		else
+			d=
+			send $1
+			break
+		fi
+	done
+	[ -z "$j" ] || kill $j
+	exec 6<&-
+	# The spool could not be written: bytes are missing.
+	case $s in 0|1[2-9]?) ;; *) n=!;; esac
+}
+send() {
+	sized /proc/self/fd/6
+	z=$k at=0
+	while [ $at -lt $z ]; do
+		credit
+		m=$((z - at))
+		[ $m -le $win ] || m=$win
+		[ $m -le 262144 ] || m=262144
+		lock
+		echo "$1 $t $m"
+		if [ $m = $z ]; then cat </proc/self/fd/6; else part /proc/self/fd/6 $at $m; fi
+		echo >&3
+		n=$((n + m)) at=$((at + m)) win=$((win - m))
+	done
+	: >/proc/self/fd/6
 }
 
 # Carries standard input from pipe 9 to the run's: a line with the number, then the bytes; 0 ends it.
@@ -640,7 +920,12 @@ feed() {
 	trap 'stop=1; [ -z "$d" ] || kill $d 2>/dev/null' TERM
 	exec 5>/proc/self/fd/4 0</dev/null 2>/dev/null 4<&- 6<&- 7<&- 8<&-
 	while [ -z "$stop" ] && read -r n <&9 && [ "$n" != 0 ]; do
-		dd bs=$n count=1 iflag=fullblock <&9 >&5 &
+		if [ $body = raw ]; then
+			dd bs=$n count=1 iflag=fullblock <&9 >&5 &
+		else
+			read -r s <&9
+			( trap - TERM; printf %b "$s" >&5 ) &
+		fi
 		d=$!
 		[ -z "$stop" ] || kill $d
 		wait $d || break
@@ -667,6 +952,10 @@ become() {
 		set -- "$@" "$s"
 	done
 	IFS=' '
+	if [ $# -gt 0 ] && [ -z "$env" ]; then
+		export "$@"
+		set --
+	fi
 	[ $# -eq 0 ] && [ -z "$DFL" ] || set -- env $DFL "$@"
 	[ -z "$SETSID" ] || set -- "$@" "$SETSID"
 	case $script in '#!'*) interpreted "$@";; esac
@@ -718,7 +1007,7 @@ supervise() {
 	# A child gets its parent's traps between fork and reset: so not TERM here, which ours are told by.
 	trap - TERM PIPE HUP INT
 	po= pe= wd= l= fd= R=
-	trap 'kill $po $pe $wd $l $fd; kill -s KILL -$R || kill -s KILL $R; exit' USR2
+	trap 'kill -s KILL $po $pe; kill $wd $l $fd; kill -s KILL -$R || kill -s KILL $R; exit' USR2
 	exec 0</dev/null
 	file= in=
 	case $script in '#!'*)
@@ -745,7 +1034,7 @@ supervise() {
 	R=$!
 	exec 4<&- 5<&- 6<&-
 	echo "s $t $R"
-	[ -z "$in" ] || echo "i $t 16384"
+	[ -z "$in" ] || echo "i $t $credit"
 	echo >&3
 	echo $R 1<>/proc/$$/fd/4
 	if [ "$T" != 0 ]; then
@@ -772,22 +1061,32 @@ supervise() {
 			kill -s KILL -$R 2>/dev/null
 		fi
 	fi
-	(
-		nap $LINGER
-		while :; do
-			tell $po $ot
-			tell $pe $et
+	if [ "$sleep" ]; then
+		(
 			nap $LINGER
-		done
-	) >/dev/null 2>&1 3>&- 4>&- 7<&- 8<&- 9<&- &
-	l=$!
-	wait $po $pe
-	kill $l 2>/dev/null
+			while :; do
+				tell $po $ot
+				tell $pe $et
+				nap $AGAIN
+			done
+		) >/dev/null 2>&1 3>&- 4>&- 7<&- 8<&- 9<&- &
+		l=$!
+	fi
+	wait $po && wait $pe
+	x=$?
+	[ -z "$l" ] || kill $l 2>/dev/null
+	# A pump that was broken off: there is no client any more, and no shell that would say so.
+	if [ $x != 0 ]; then
+		[ -z "$in" ] || kill $fd
+		[ -z "$file" ] || rm -f "$file"
+		exit
+	fi
 	until read -r o <&7 && case $o in =*) :;; *) false;; esac; do :; done
 	until read -r e <&8 && case $e in =*) :;; *) false;; esac; do :; done
-	lock
-	echo "= $t $s $k ${o#=} ${e#=}"
-	echo >&3
+	case $o$e in
+	*!*) no ENOSPC;;
+	*) ok "$s $k ${o#=} ${e#=}";;
+	esac
 	[ -z "$in" ] || tell $fd $ft
 	[ -z "$file" ] || rm -f "$file"
 	exit 0
@@ -810,13 +1109,14 @@ do_run() {
 	w=$a
 	if [ "$a" != - ]; then
 		path w "$a" || return
-		cd "$w" 2>/dev/null || { r=$(stat -L -c %f "$w/." 2>&1) && no EACCES || errno "$r"; return; }
+		cd "$w" 2>/dev/null || { seen "$w/." -L && no EACCES; return; }
 		cd /
 	fi
 	num "$b" "$c" || return
 	[ "$c" -gt 0 ] || { no EINVAL; return; }
 	T=$b
 	if [ "$T" != 0 ]; then
+		[ "$sleep" ] || { no EOPNOTSUPP; return; }
 		if [ "$frac" ]; then
 			x=000$((T % 1000))
 			T=$((T / 1000)).${x#"${x%???}"}
@@ -844,7 +1144,10 @@ do_oneway() {
 	in)
 		counted "$b"
 		[ "$b" != 0 ] || return
-		if known "$a" && [ "$b" -le 16384 ]; then
+		if known "$a" && [ "$b" -le $credit ] && [ $body = text ]; then
+			read -r s
+			printf '%s\n' "$b" "$s" 1<>/proc/$S/fd/9
+		elif known "$a" && [ "$b" -le $credit ]; then
 			echo "$b" 1<>/proc/$S/fd/9
 			i=
 			{
@@ -883,7 +1186,7 @@ end() {
 	s=
 	for i in $runs; do known $i && { s="$s $i"; kill -s TERM -$R || kill -s TERM $R; }; done
 	if [ "$s" ]; then
-		sleep $LINGER
+		[ -z "$sleep" ] || sleep $LINGER
 		for i in $s; do known $i && { kill -s KILL -$R || kill -s KILL $R; kill -s USR2 $S; }; done
 	fi
 	# All that is ours and nothing else: when this shell leads its process group.
@@ -927,45 +1230,92 @@ has() { command -v $1 >/dev/null 2>&1; }
 add() { ops=$ops,$1; }
 lack() { why="$why${why:+; }$1"; }
 
+# What is there to count with: $cut, and the folder of the spools where it is not dd.
+probe_cut() {
+	x=$(printf abcd | dd bs=2 count=1 skip=1 iflag=fullblock,skip_bytes seek=0 oflag=seek_bytes 2>&1)
+	case $x in
+	bc*bytes*) cut=dd third=1;;
+	bc*) has tee && has wc && cut=dd;;
+	esac
+	[ "$cut" ] && { body=raw max=$MAX credit=16384; return; }
+	if has wc; then size=wc; elif [ "$stat" ]; then size=stat; fi
+	for tmp in "$TMPDIR" /tmp /dev/shm /var/tmp /run "$home" ''; do
+		case $tmp in /*) ;; *) continue;; esac
+		spool 6 && break
+	done
+	[ "$tmp" ] || { lack 'no dd and no folder to write in: no reads and no runs'; return; }
+	has cat && printf 'ab\nc' >&6 && sized /proc/self/fd/6
+	[ "$k" = 4 ] || { lack 'no dd, wc or fdinfo: no reads and no runs'; exec 6<&-; return; }
+	if [ "$(printf abcd | tail -c +2 | head -c 2)" = bc ]; then
+		cut=head
+	else
+		( ulimit -c 0; ulimit -f 1; : >/proc/self/fd/6; printf %2000s '' >/proc/self/fd/6 )
+		sized /proc/self/fd/6
+		case $k in 512|1024) unit=$k cut=cat;; esac
+		[ "$unit" ] || lack 'no dd, head or ulimit -f: no reads and no runs'
+		lack 'no dd or head: a write is at the start or the end of a file'
+	fi
+	: >/proc/self/fd/6
+	exec 6<&-
+	lack "no dd: outputs go by files in $tmp"
+	[ "$rm" ] || lack 'no rm: they stay, empty'
+} 2>/dev/null
+
+# Attributes, and what answers with them.
+probe_stat() {
+	if [ -z "$stat" ]; then
+		look() { look_without "$@"; }
+		looks() { looks_without "$@"; }
+		x=$(ls -lind / 2>/dev/null)
+		case $x in *[0-9]' d'*) ls=1;; esac
+		if [ "$ls" ]; then
+			x=$(ls -lind --full-time / 2>/dev/null)
+			case $x in *[0-9]:[0-9][0-9]:[0-9]*) full=--full-time;; esac
+			lack 'no stat -c: attributes are those of ls'
+		elif [ "$cut" ]; then
+			lack 'no stat -c, no ls: attributes are what the shell can test'
+		else
+			lack 'no stat -c, no ls: no files'
+			return
+		fi
+	fi
+	for x in stat list fstat open write; do add $x; done
+	[ "$cut" ] && add read
+	{ [ "$cut" = dd ] || has truncate; } && add truncate,ftruncate && truncate=1
+	{ [ "$cut" = dd ] || has sync; } && add fsync
+	has readlink && readlink=1
+	[ "$readlink$ls" ] && add readlink
+	for x in mkdir chmod chown rmdir; do has $x && add $x; done
+	has mkfifo && add mknod
+	has ln && add symlink,link
+	has mv && add rename
+	[ "$stat" ] && add statfs
+	has touch && add utimens
+}
+
 probe_tools() {
 	ops=ping,bye,close
-	body=text DFL= noint= third= frac= ns= dd= st=
+	body=text max=262144 credit=6144 DFL= noint= third= frac= ns= cut= stat= ls= full= size= unit= tmp= spool= mine= k=
+	readlink= truncate= rm= env= sleep= tick=1
 	while IFS='	 ' read -r x y s _; do
 		case $x in Uid:) uid=$s;; Gid:) gid=$s;; Umask:) um=$y;; esac
 	done </proc/self/status
-	x=$(printf abcd | dd bs=2 count=1 skip=1 iflag=fullblock,skip_bytes seek=0 oflag=seek_bytes 2>&1)
-	case $x in
-	bc*bytes*) dd=1 third=1;;
-	bc*) has tee && has wc && dd=1;;
-	esac
+	has rm && rm=1
 	r=$(stat -c "$F%n/" / 2>/dev/null)
-	case $r in 4*'|'*.*'|'*'|//') st=1;; esac
-	if [ $dd ]; then
-		body=raw
-		has env && add env
-		[ -p /proc/self/fd/3 ] && has sleep && add run
-	else
-		lack 'no dd that counts bytes: no reads and no runs'
-	fi
-	if [ $st ]; then
-		for x in stat list fstat statfs open truncate ftruncate; do add $x; done
-		[ $dd ] && add read
-		add write
-		[ $dd ] && add fsync
-		has readlink && add readlink
-		for x in mkdir chmod chown rmdir; do has $x && add $x; done
-		has mkfifo && add mknod
-		has ln && add symlink,link
-		has mv && add rename
-		has touch && add utimens
-	else
-		lack 'no stat -c: no files'
-	fi
+	case $r in 4*'|'*.*'|'*'|//') stat=1;; esac
+	r=
+	probe_cut
+	probe_stat
+	has env && env=1
+	has sleep && sleep=1 || lack 'no sleep: no timeouts, outputs come at the end'
+	[ "$cut" ] && [ -p /proc/self/fd/3 ] && add env,run
 	if has unlink; then UNLINK=unlink; else UNLINK='rm -f'; fi
 	has ${UNLINK% *} && add unlink
 	[ "$SETSID" ] || lack 'no setsid: a kill reaches only the command itself'
-	if sleep 0.001 2>/dev/null; then frac=1 LINGER=0.5; else LINGER=1; fi
-	if [ $st ] && has touch; then
+	# The sum of both is what proto.h allows, where sleep can.
+	LINGER=1 AGAIN=1
+	if sleep 0.001 2>/dev/null; then frac=1 LINGER=0.3 AGAIN=0.2 tick=0.05; fi
+	if has touch; then
 		x=$(touch -h -c -d @1.5 /nonexistent 2>&1) && ns=1 || lack 'touch keeps whole seconds only'
 	fi
 	# A shell's background child ignores INT and QUIT for good; bash can undo it, else env.
@@ -994,6 +1344,6 @@ s=$x
 home_text=$s
 esc "$why"
 why=$x
-printf 'hello sbx 1 sh max=%s body=%s calls=8 ops=%s uid=%s gid=%s cwd=%s why=%s\n' $MAX $body "$ops" "$uid" "$gid" "$home_text" "$why"
+printf 'hello sbx 1 sh max=%s body=%s calls=8 ops=%s uid=%s gid=%s cwd=%s why=%s\n' $max $body "$ops" "$uid" "$gid" "$home_text" "$why"
 cd /
 serve

@@ -1,0 +1,42 @@
+/*
+ * An agent.sh to ask, started by what SBX_AGENT_SHELL names: dash, bash and busybox with all their
+ * tools; toybox, which has no dd; ls, an image without dd and stat; reduced, with sh, cat and tee
+ * alone. The last three are PATHs of links around dash.
+ */
+#ifndef SBX_TESTS_LIB_AGENT_H
+#define SBX_TESTS_LIB_AGENT_H
+
+#include "common/remote/remote.h"
+
+#define LONG_MS 60000
+
+struct agent {
+	struct remote *r;
+	int pid;
+	char dir[64]; /* a folder of its own */
+};
+
+const char *agent_tier(void);
+
+/* Sets PATH for the tier. 77: what it needs is not here; else 0 or 1. */
+int agent_prepare(void);
+void agent_tidy(void);
+
+/* The shell with agent.sh sent: its descriptor, or negative. */
+int agent_spawn(int *ret_pid);
+
+/* For cmocka's setup and teardown. */
+int agent_start(void **state);
+int agent_stop(void **state);
+
+bool agent_serves(struct agent *f, enum remote_op op);
+int agent_ask(struct agent *f, struct remote_request rq, struct remote_reply *reply);
+/* Only the errno matters. */
+int agent_try(struct agent *f, struct remote_request rq);
+/* Path of name in the agent's folder. One of 16 that take turns. */
+const char *agent_in(struct agent *f, const char *name);
+
+/* Bytes of every value, the same each time. */
+void fill(char *bytes, size_t n);
+
+#endif
