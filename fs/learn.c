@@ -62,9 +62,11 @@ static void shown(struct node *n)
 
 void learn_show_entry(struct fs *fs, struct node *n, bool stale, struct fuse_entry_param *ret)
 {
+	/* what a writer adds up itself is right only while nobody else changes the file: getattr
+	 * asks */
 	*ret = (struct fuse_entry_param){
 		.ino = n->id,
-		.attr_timeout = stale ? 0 : KERNEL_TTL_S,
+		.attr_timeout = stale || writer_dirty(n) ? 0 : KERNEL_TTL_S,
 		.entry_timeout = KERNEL_TTL_S,
 	};
 	node_stat(n, &ret->attr);

@@ -190,6 +190,13 @@ bool op_arm(struct op *op, bool blocking)
 	return !(blocking && op->interrupted);
 }
 
+bool op_disarm(struct op *op)
+{
+	scoped_lock(&op->fs->ops->lock);
+	op->armed = false;
+	return !op->claimed;
+}
+
 static void measure(struct op *op, const struct remote_reply *reply)
 {
 	struct counters *count = &op->fs->count;

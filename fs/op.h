@@ -85,6 +85,9 @@ bool op_claim(struct op *op);
  */
 bool op_arm(struct op *op, bool blocking);
 
+/* Takes that back, to go on with it. False: it has been answered meanwhile. */
+bool op_disarm(struct op *op);
+
 /* Sends; done runs on a reader thread, or here. No lock may be held. */
 void op_send(struct op *op, const struct remote_request *rq, op_done *done);
 

@@ -148,10 +148,13 @@ static bool remembered(struct node *n)
 	return node_learn(n, &item->attr, n->parent->dir->until_ms);
 }
 
-/* fs->lock held. Neighbours were looked at, too: then one listing is cheaper. */
+/*
+ * fs->lock held. Neighbours were looked at, too: then one listing is cheaper. Not for what was
+ * written: only attributes of its own end a writer's estimate.
+ */
 static bool wants_listing(struct node *n)
 {
-	return !n->gone && !is_top(n) && !n->handles && n->parent->dir &&
+	return !n->gone && !is_top(n) && !n->handles && !writer_dirty(n) && n->parent->dir &&
 	       dir_worth_listing(n->parent);
 }
 

@@ -101,6 +101,8 @@ static void opened(struct op *op, struct remote_reply *reply)
 		node_detach(&fs->nodes,
 			n); /* the name is another file's: the kernel looks it up again */
 	} else {
+		if (op->fi.flags & O_TRUNC)
+			writer_settle(n, op->epoch);
 		handle_for(op, n, reply);
 		op->fi.keep_cache = pages_stand(n, &reply->attr);
 	}
@@ -137,6 +139,7 @@ static void open_now(struct op *op, int drained)
 	int rc;
 
 	pthread_mutex_lock(&op->fs->lock);
+	op->epoch = writer_generation(op->node);
 	rc = node_path(op->node, &path);
 	if (rc == 0 && (op->fi.flags & O_TRUNC))
 		dir_touch(op->node->parent);
@@ -253,20 +256,32 @@ void inside_read(struct op *op)
 
 /* --- settling ------------------------------------------------------------- */
 
+/* The handle's failure is given back to one who hears it: who was signalled has had his answer. */
+static void reply_settled(struct op *op, int rc)
+{
+	if (op_claim(op)) {
+		int failed;
+
+		pthread_mutex_lock(&op->fs->lock);
+		failed = writer_take_error(op->h);
+		pthread_mutex_unlock(&op->fs->lock);
+		fuse_reply_err(op->req, fs_errno(failed < 0 ? failed : rc));
+	}
+	op_unref(op);
+}
+
 /* fs->lock not held. Both halves of a flush come here: the writes and the new attributes. */
 static void flush_part(struct op *op)
 {
-	int rc;
+	bool both;
 
 	pthread_mutex_lock(&op->fs->lock);
-	if (--op->size > 0) {
-		pthread_mutex_unlock(&op->fs->lock);
-		op_unref(op);
-		return;
-	}
-	rc = writer_take_error(op->h);
+	both = --op->size == 0;
 	pthread_mutex_unlock(&op->fs->lock);
-	op_reply_err(op, rc);
+	if (both)
+		reply_settled(op, 0);
+	else
+		op_unref(op);
 }
 
 static void flush_drained(struct op *op, int rc)
@@ -347,12 +362,7 @@ void inside_flush(struct op *op)
 
 static void synced(struct op *op, struct remote_reply *reply)
 {
-	int rc;
-
-	pthread_mutex_lock(&op->fs->lock);
-	rc = writer_take_error(op->h);
-	pthread_mutex_unlock(&op->fs->lock);
-	op_reply_err(op, rc < 0 ? rc : reply->rc);
+	reply_settled(op, reply->rc);
 }
 
 static void sync_now(struct op *op, int drained)

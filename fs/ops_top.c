@@ -62,7 +62,8 @@ static struct node *child_of_box(struct fs *fs, struct node *parent, const char 
 		if (strcmp(name, ctl_names[kind]) != 0 || !ctl_exists(parent->box, kind))
 			continue;
 		n = node_make(&fs->nodes, parent, name, NODE_CTL, parent->box);
-		n->ctl = kind;
+		if (n->ctl != kind) /* once, when it is new: it is read without the lock */
+			n->ctl = kind;
 		return n;
 	}
 	return NULL;

@@ -113,16 +113,19 @@ static void tidy(struct fs *fs, struct handle *h, uint64_t offset, bool in_order
 {
 	struct reader *r = &h->reader;
 	unsigned generation = writer_generation(h->node);
+	struct stamp stamp = stamp_of(&h->node->attr);
+	bool same = r->generation == generation && stamp_same(&r->stamp, &stamp);
 	struct block *b, *next;
 
 	DL_FOREACH_SAFE(r->blocks, b, next)
 	{
 		bool behind = b->ready && end_of(b) + SLACK < offset;
 
-		if (r->generation != generation || behind || is_old(b) || (b->ready && !in_order))
+		if (!same || behind || is_old(b) || (b->ready && !in_order))
 			unlist(fs, r, b);
 	}
 	r->generation = generation;
+	r->stamp = stamp;
 }
 
 static bool in_order(const struct reader *r, uint64_t offset)

@@ -10,9 +10,7 @@
 #ifndef SBX_FS_READER_H
 #define SBX_FS_READER_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "fs/node.h"
 
 #define READER_WINDOW_MIN (256u * 1024)
 #define READER_WINDOW_MAX (4u * 1024 * 1024)
@@ -29,6 +27,7 @@ struct reader {
 	uint64_t high; /* the end of what was asked for */
 	bool started;
 	unsigned generation; /* of the writer when they were asked for */
+	struct stamp stamp;  /* of the file then, as far as it was known */
 };
 
 /* Answers op (op->h, offset, size), now or later. No lock held. */

@@ -153,6 +153,7 @@ static struct op *roomy(struct box *b)
 		if (over(op->node))
 			continue;
 		DL_DELETE(b->write_waiters, op);
+		op->where = NULL;
 		DL_APPEND(list, op);
 	}
 	return list;
@@ -166,6 +167,16 @@ static void free_dropped(struct fs *fs, struct chunk *c)
 		next = c->next_to_send;
 		chunk_free(fs, c);
 	}
+}
+
+/* fs->lock held. The kernel's pages hold what never arrived: the next open must not keep them. */
+static void distrust_pages(struct node *n)
+{
+	struct handle *h;
+
+	n->filled = (struct stamp){ 0 };
+	DL_FOREACH(n->handles, h)
+	h->whole = false;
 }
 
 static void acknowledged(struct op *op, struct remote_reply *reply)
@@ -183,6 +194,7 @@ static void acknowledged(struct op *op, struct remote_reply *reply)
 		if (c->h->write_rc == 0)
 			c->h->write_rc = reply->rc;
 		dropped = drop_unsent(n, c->h);
+		distrust_pages(n);
 	} else {
 		atomic_fetch_add(&fs->count.bytes_written, c->n);
 	}
@@ -257,6 +269,53 @@ static void wrote(struct op *op, int rc)
 	op_reply_write(op, op->size);
 }
 
+/* It was interrupted before its bytes were taken: EINTR has been said. */
+static void cancel(struct op *op)
+{
+	bool waiting;
+
+	pthread_mutex_lock(&op->fs->lock);
+	waiting = op->where != NULL;
+	if (waiting)
+		DL_DELETE(op->box->write_waiters, op);
+	op->where = NULL;
+	pthread_mutex_unlock(&op->fs->lock);
+	if (waiting)
+		op_unref(op);
+}
+
+static void write_again(struct op *op, int rc)
+{
+	if (op_disarm(op))
+		writer_write(op, op->name);
+	else
+		op_unref(op);
+}
+
+/*
+ * fs->lock held, and let go. A write that was signalled is answered though there was no room for
+ * it; so those that come then must wait with their bytes, or signals would fill the memory.
+ */
+static void wait_unlock(struct op *op, const char *bytes)
+{
+	op_ref(op);
+	if (!op->name) {
+		op->name = xmalloc(op->size);
+		memcpy(op->name, bytes, op->size);
+	}
+	op->step = write_again;
+	op->cancel = cancel;
+	op->where = op;
+	DL_APPEND(op->box->write_waiters, op);
+	pthread_mutex_unlock(&op->fs->lock);
+	if (!op_arm(op, true)) {
+		if (op_claim(op))
+			fuse_reply_err(op->req, EINTR);
+		cancel(op);
+	}
+	op_unref(op);
+}
+
 void writer_write(struct op *op, const char *bytes)
 {
 	struct fs *fs = op->fs;
@@ -273,7 +332,12 @@ void writer_write(struct op *op, const char *bytes)
 		op_reply_err(op, rc);
 		return;
 	}
-	if (!merge(writer_of(n), op, bytes, max))
+	writer_of(n);
+	if (over(n)) {
+		wait_unlock(op, bytes);
+		return;
+	}
+	if (!merge(n->writer, op, bytes, max))
 		add(n->writer, op, bytes, max);
 	account(n, op);
 	list = pick(n->writer, false, max);
@@ -320,6 +384,11 @@ void writer_push(struct fs *fs, struct node *n, bool force)
 bool writer_pending(const struct node *n)
 {
 	return n->writer && n->writer->chunks;
+}
+
+bool writer_dirty(const struct node *n)
+{
+	return n->writer && n->writer->dirty;
 }
 
 void writer_settle(struct node *n, unsigned generation)

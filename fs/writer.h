@@ -4,8 +4,9 @@
  * A write is copied and answered at once; neighbours are merged while an
  * earlier request is under way. Order: a chunk that overlaps one in flight
  * waits for it, appends go one at a time, so the far end may answer in any
- * order. Past WRITER_FILE_MAX in one file, or WRITER_BOX_MAX in one sandbox,
- * the answer to the write waits. The first failure is kept in the handle and
+ * order. The write that goes past WRITER_FILE_MAX in one file, or WRITER_BOX_MAX
+ * in one sandbox, is answered when there is room; those behind it are not even
+ * taken until then (a signal: EINTR). The first failure is kept in the handle and
  * given back once, by the next write, flush or fsync; what was queued behind
  * it on that handle is dropped.
  *
@@ -46,6 +47,7 @@ void writer_push(struct fs *fs, struct node *n, bool force);
 
 /* fs->lock held: */
 bool writer_pending(const struct node *n);
+bool writer_dirty(const struct node *n);          /* its size and times are an estimate */
 unsigned writer_generation(const struct node *n); /* 0: never written */
 /* Attributes asked for at this generation have come: they hold if nothing was written since. */
 void writer_settle(struct node *n, unsigned generation);
