@@ -129,7 +129,8 @@
  *	No stat -c: attributes by ls, with DEV 0 and one time (to the second, or 0, without ls --full-time);
  *	    no statfs, and a rename into another folder is EXDEV.
  *	    No ls either: by the shell's tests, as this user may use the file; size 0 where it may not read,
- *	    else the bytes are counted by reading them; INO, times and device numbers 0.
+ *	    else the bytes are counted by reading them; times and device numbers 0; INO as in
+ *	    /proc/PID/fdinfo of what can be opened, else 0.
  *	No rm: the spools' names stay, empty.
  *	No sleep: a timeout is EOPNOTSUPP; outputs are sent at the end, of which the spool holds all; children
  *	    that keep them open hold the end back.

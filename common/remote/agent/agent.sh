@@ -193,9 +193,13 @@ look_test() {
 		[ -g "$1" ] && m=$((m + 02000))
 		[ -k "$1" ] && m=$((m + 01000))
 	}
-	x=$uid
+	x=$uid i=0
 	[ -O "$1" ] || x=65534
-	printf '%x 0 0 1 %s %s %s %s 0 0 0 0 0|||%s/\n' $m $x "$gid" $k $(((k + 511) / 512)) "$3"
+	case $m in
+	16???|3[23]???)
+		{ while read -r j; do case $j in ino:*) i=${j##*[!0-9]};; esac; done </proc/self/fdinfo/9; } 9<"$1";;
+	esac 2>/dev/null
+	printf '%x 0 %s 1 %s %s %s %s 0 0 0 0 0|||%s/\n' $m $i $x "$gid" $k $(((k + 511) / 512)) "$3"
 }
 
 # Whether $1 can be seen; its errno is the answer when not. $2 may be -L.
