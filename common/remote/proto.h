@@ -114,7 +114,28 @@
  *	it; elsewhere TERM is sent for them, and `why` says so.
  *	Handles go by path: unlink and rename through the agent keep them, a file replaced by another program
  *	in the sandbox is not noticed. rename with x is EINVAL.
- *	Without `stat -c`, `dd` with iflag=skip_bytes and oflag=seek_bytes only ping, bye and close are served.
+ *	`ops` is what the tools of the image allow, `why` says what it lacks:
+ *	dd (with iflag=skip_bytes,fullblock and oflag=seek_bytes): everything, raw bodies.
+ *	No dd: text bodies; contents and outputs go by a spool, a file without a name in the first writable
+ *	    of $TMPDIR, /tmp, /dev/shm, /var/tmp, /run, cwd. What it takes is sent every 50 ms and it is empty
+ *	    again; a command that is faster than its client is held back. A full spool ends the run with
+ *	    ENOSPC. The credit for standard input is 6 KiB. truncate and fsync need their tools.
+ *	    With tail and head: a write neither at 0 nor at the end copies the file by the spool.
+ *	    With cat alone: such a write is EOPNOTSUPP; a part of a file is cut out by `ulimit -f`, which
+ *	    copies what stands before it.
+ *	    With no folder to write in, or none of wc, stat and /proc/PID/fdinfo to count with: no reads and
+ *	    no runs. A count must be known before the bytes, and nothing else can stop at one on a pipe
+ *	    (head takes too much). A count behind the bytes would need a mark that they cannot hold.
+ *	No stat -c: attributes by ls, with DEV 0 and one time (to the second, or 0, without ls --full-time);
+ *	    no statfs, and a rename into another folder is EXDEV.
+ *	    No ls either: by the shell's tests, as this user may use the file; size 0 where it may not read,
+ *	    else the bytes are counted by reading them; times and device numbers 0; INO as in
+ *	    /proc/PID/fdinfo of what can be opened, else 0.
+ *	No rm: the spools' names stay, empty.
+ *	No sleep: a timeout is EOPNOTSUPP; outputs are sent at the end, of which the spool holds all; children
+ *	    that keep them open hold the end back.
+ *	No env: variables whose names are not identifiers are EOPNOTSUPP.
+ *	SIGKILL of its shell: a run is broken off when it writes (without dd and sleep, not even then).
  *
  * Flow control: the agent sends at most WINDOW bytes of each output ahead of
  * `more`; the client sends at most what `i` gave. File contents need none: the

@@ -193,7 +193,13 @@ look_test() {
 		[ -g "$1" ] && m=$((m + 02000))
 		[ -k "$1" ] && m=$((m + 01000))
 	}
-	printf '%x 0 0 1 %s %s %s %s 0 0 0 0 0|||%s/\n' $m "$uid" "$gid" $k $(((k + 511) / 512)) "$3"
+	x=$uid i=0
+	[ -O "$1" ] || x=65534
+	case $m in
+	16???|3[23]???)
+		{ while read -r j; do case $j in ino:*) i=${j##*[!0-9]};; esac; done </proc/self/fdinfo/9; } 9<"$1";;
+	esac 2>/dev/null
+	printf '%x 0 %s 1 %s %s %s %s 0 0 0 0 0|||%s/\n' $m $i $x "$gid" $k $(((k + 511) / 512)) "$3"
 }
 
 # Whether $1 can be seen; its errno is the answer when not. $2 may be -L.
@@ -253,13 +259,16 @@ part() {
 	case $cut.$2 in
 	head.0) head -c $3 <"$1";;
 	head.*) tail -c +$(($2 + 1)) <"$1" | head -c $3;;
-	*) part_cat "$@";;
+	*)	cut_cat "$@" || return
+		cat <&9
+		exec 8<&- 9<&-;;
 	esac
 } 2>/dev/null
 # By cat alone: what stands before is written over in a copy, which leaves its descriptor in the right
 # place; what stands behind is kept from a second one by the limit of file sizes. That counts in units:
 # a line in front, which read takes off again, fills up to a whole one.
-part_cat() {
+# The part is on 9 then, or false: it is not whole.
+cut_cat() {
 	l=$2 x=$((unit - $3 % unit))
 	spool 8
 	cat <"$1" >&8
@@ -275,10 +284,10 @@ part_cat() {
 		ulimit -f $((($3 + x) / unit))
 		{ printf "%$((x - 1))s\n" ''; cat <&9; } >/proc/self/fd/8
 	)
+	sized /proc/self/fd/8
+	[ $k = $(($3 + x)) ] || { exec 8<&-; return 1; }
 	exec 9</proc/self/fd/8
 	read -r _ <&9
-	cat <&9
-	exec 8<&- 9<&-
 }
 
 # Takes $1 bytes off the requests and drops them.
@@ -530,8 +539,18 @@ do_read() {
 # By way of the spool: what is there can be counted before it is promised.
 read_spool() {
 	[ "$c" -gt 0 ] || { ok 0; return; }
+	if [ $cut = cat ]; then
+		sized "$p"
+		[ $((b + c)) -le $k ] || c=$((k - b))
+		[ $c -gt 0 ] || { ok 0; return; }
+	fi
 	spool 6 || { errno "$r"; return; }
-	part "$p" $b $c >/proc/self/fd/6
+	part "$p" $b $c >/proc/self/fd/6 || {
+		no ENOSPC
+		: >/proc/self/fd/6
+		exec 6<&-
+		return
+	}
 	sized /proc/self/fd/6
 	lock
 	[ $k = 0 ] || echo "d $t $k"
@@ -863,7 +882,7 @@ pump_spool() {
 	spool=$t$1
 	spool 6 || { n=!; return; }
 	cat <&5 >>/proc/self/fd/6 &
-	d=$! j=
+	d=$! j= lost=
 	y=$d
 	# Nobody to send to: then nobody gathers either.
 	trap 'kill -s KILL $y $j; exit 1' PIPE
@@ -895,7 +914,7 @@ pump_spool() {
 	[ -z "$j" ] || kill $j
 	exec 6<&-
 	# The spool could not be written: bytes are missing.
-	case $s in 0|1[2-9]?) ;; *) n=!;; esac
+	case $s$lost in 0|1[2-9]?) ;; *) n=!;; esac
 }
 send() {
 	sized /proc/self/fd/6
@@ -905,10 +924,16 @@ send() {
 		m=$((z - at))
 		[ $m -le $win ] || m=$win
 		[ $m -le 262144 ] || m=262144
+		if [ $m = $z ]; then
+			exec 9</proc/self/fd/6
+		elif [ $cut = cat ]; then
+			cut_cat /proc/self/fd/6 $at $m || { lost=1; break; }
+		fi
 		lock
 		echo "$1 $t $m"
-		if [ $m = $z ]; then cat </proc/self/fd/6; else part /proc/self/fd/6 $at $m; fi
+		if [ $m != $z ] && [ $cut = head ]; then part /proc/self/fd/6 $at $m; else cat <&9; fi
 		echo >&3
+		exec 9<&-
 		n=$((n + m)) at=$((at + m)) win=$((win - m))
 	done
 	: >/proc/self/fd/6
