@@ -73,7 +73,6 @@ static int open_session(struct box *b)
 		.ns = b->ns,
 		.pod = b->name,
 		.container = b->container,
-		.uid = b->uid,
 		.root = b->root,
 		.protocol = EXEC_ANY,
 	};

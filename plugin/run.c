@@ -150,7 +150,6 @@ static int run_in(struct kube *k, struct net *net, const struct sandbox *s, cons
 		.ns = s->ns,
 		.pod = s->name,
 		.container = s->container,
-		.uid = s->uid,
 	};
 	struct pump_spec pump = { .in = 0, .out = 1, .err = 2, .signals = signals };
 	struct err err = { 0 };

@@ -25,7 +25,6 @@ struct session_spec {
 	struct net *net;
 	const struct kube_target *target;
 	const char *ns, *pod, *container;
-	const char *uid;  /* of the Pod; NULL: not pinned */
 	const char *root; /* put before every path; NULL: "" */
 	enum exec_protocol protocol;
 	const char *const *local_argv; /* without target: a local far end; see hello_spawn */

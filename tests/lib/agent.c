@@ -46,7 +46,8 @@ int agent_prepare(void)
 		if (++i == sizeof(tiers) / sizeof(tiers[0]))
 			return 1;
 	}
-	snprintf(command, sizeof(command), "command -v dash >/dev/null && command -v %s >/dev/null", tiers[i].needs);
+	snprintf(command, sizeof(command), "command -v dash >/dev/null && command -v %s >/dev/null",
+		tiers[i].needs);
 	if (system(command))
 		return 77;
 	if (!tiers[i].fill)
