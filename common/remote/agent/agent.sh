@@ -241,7 +241,8 @@ sized() {
 	esac
 	k=$((k))
 }
-# An empty file that nobody else has on descriptor $1; $2 tells it from another on the same. Without rm its name stays, for the next time.
+# An empty file that nobody else has on descriptor $1; $2 tells it from another on the same.
+# Without rm its name stays, for the next time.
 spool() {
 	i=$tmp/.sbx-$$-$spool$1$2 r=
 	umask 077
