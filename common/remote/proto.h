@@ -131,7 +131,7 @@
  *	    No ls either: by the shell's tests, as this user may use the file; size 0 where it may not read,
  *	    else the bytes are counted by reading them; times and device numbers 0; INO as in
  *	    /proc/PID/fdinfo of what can be opened, else 0.
- *	No rm: the spools' names stay, empty.
+ *	No rm: the spools' names stay, empty; a "#!" script comes by a pipe.
  *	No sleep: a timeout is EOPNOTSUPP; outputs are sent at the end, of which the spool holds all; children
  *	    that keep them open hold the end back.
  *	No env: variables whose names are not identifiers are EOPNOTSUPP.

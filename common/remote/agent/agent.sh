@@ -241,7 +241,8 @@ sized() {
 	esac
 	k=$((k))
 }
-# An empty file that nobody else has on descriptor $1; $2 tells it from another on the same. Without rm its name stays, for the next time.
+# An empty file that nobody else has on descriptor $1; $2 tells it from another on the same.
+# Without rm its name stays, for the next time.
 spool() {
 	i=$tmp/.sbx-$$-$spool$1$2 r=
 	umask 077
@@ -846,6 +847,7 @@ pump() {
 	o) exec 5</proc/self/fd/5 6<&- 8<&-;;
 	e) exec 5</proc/self/fd/6 6<&- 7<&8 8<&-;;
 	esac
+	trap 'echo >&3; exit 1' PIPE
 	exec 0</dev/null 2>/dev/null 4<&- 9<&-
 	n=0
 	if [ $cut = dd ]; then pump_dd $1; else pump_spool $1; fi
@@ -885,7 +887,7 @@ pump_spool() {
 	d=$! j= lost=
 	y=$d
 	# Nobody to send to: then nobody gathers either.
-	trap 'kill -s KILL $y $j; exit 1' PIPE
+	trap 'echo >&3; kill -s KILL $y $j; exit 1' PIPE
 	if [ "$sleep" ]; then
 		trap : USR1
 		read -r x _ </proc/self/stat
@@ -943,6 +945,7 @@ send() {
 feed() {
 	stop= d=
 	trap 'stop=1; [ -z "$d" ] || kill $d 2>/dev/null' TERM
+	trap 'echo >&3; exit 1' PIPE
 	exec 5>/proc/self/fd/4 0</dev/null 2>/dev/null 4<&- 6<&- 7<&- 8<&-
 	while [ -z "$stop" ] && read -r n <&9 && [ "$n" != 0 ]; do
 		if [ $body = raw ]; then
@@ -1030,12 +1033,14 @@ tell() { since "$1" && [ "$x" = "$2" ] && kill "$1"; }
 # One run, from its start to its end mark. The lock is held until `s` is out: outputs come behind it.
 supervise() {
 	# A child gets its parent's traps between fork and reset: so not TERM here, which ours are told by.
-	trap - TERM PIPE HUP INT
+	# PIPE comes to who writes to 1, and has the lock: main needs that to see the end of its input.
+	trap - TERM HUP INT
+	trap 'echo >&3; exit 1' PIPE
 	po= pe= wd= l= fd= R=
 	trap 'kill -s KILL $po $pe; kill $wd $l $fd; kill -s KILL -$R || kill -s KILL $R; exit' USR2
 	exec 0</dev/null
 	file= in=
-	case $script in '#!'*)
+	case $rm$script in '1#!'*)
 		for i in /dev/shm /tmp /var/tmp; do
 			x=$i/.sbx-$$-$t
 			if (umask 077; set -C; printf %s "$script" >"$x") 2>/dev/null; then
