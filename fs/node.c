@@ -254,7 +254,7 @@ uint64_t attr_ino(const struct box *box, uint64_t dev, uint64_t ino)
 void attr_stat(const struct node *n, const struct attr *a, struct stat *ret)
 {
 	*ret = (struct stat){
-		.st_ino = attr_ino(n->box, a->dev, a->ino),
+		.st_ino = a->ino ? attr_ino(n->box, a->dev, a->ino) : n->id, /* 0: it cannot tell */
 		.st_mode =
 			a->mode & ~(mode_t)(S_ISUID | S_ISGID), /* a sandbox gives no rights here */
 		.st_nlink = a->nlink,

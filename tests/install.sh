@@ -3,7 +3,7 @@
 PACKAGES="gcc libc6-dev meson ninja-build pkg-config libfuse3-dev fuse3 libcurl4-openssl-dev
 	libcjson-dev libyaml-dev libssl-dev libwebsockets-dev libcmocka-dev uthash-dev scdoc
 	runc busybox-static python3 jq git openssl ca-certificates procps util-linux uidmap"
-TEST_PACKAGES="vim-tiny make valgrind tmux rsync clang-format-14"
+TEST_PACKAGES="vim-tiny make valgrind tmux rsync toybox clang-format-14"
 
 say() { printf '%s\n' "$*" >&2; }
 

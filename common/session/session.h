@@ -2,9 +2,10 @@
  * A sandbox one can work with: the one meeting point of kube and remote.
  *
  * A session opens the exec stream at first use, starts the agent on it,
- * notices its end, reconnects with back-off, and decides: -ENOTCONN the
- * container does not run, -ESTALE the Pod behind the name is another one,
- * -EIO the stream was lost under a request that must not be repeated.
+ * notices its end, reconnects with back-off, and decides: -EIO the stream was
+ * lost under a request that must not be repeated, -ESTALE the handle is of an
+ * older stream. Whoever watches the Pods says the rest by session_down:
+ * -ENOTCONN the container does not run, -ESTALE it is another Pod by now.
  * Requests that are safe to repeat are repeated once on the new stream.
  *
  * Sends and runs never block: while there is no stream they wait in a queue
