@@ -18,6 +18,7 @@ static const struct verb *const verbs[] = {
 	&verb_mount,
 	&verb_unmount,
 	&verb_mounts,
+	&verb_doctor,
 	&verb_local,
 	&verb_version,
 };

@@ -40,7 +40,7 @@ struct verb {
 	int (*run)(struct cli *cli, const void *settings); /* the exit status */
 };
 
-extern const struct verb verb_create, verb_get, verb_local, verb_ls, verb_mount, verb_mounts,
-	verb_rm, verb_run, verb_unmount, verb_version;
+extern const struct verb verb_create, verb_doctor, verb_get, verb_local, verb_ls, verb_mount,
+	verb_mounts, verb_rm, verb_run, verb_unmount, verb_version;
 
 #endif
