@@ -152,6 +152,7 @@ static void clean_up(struct session *s)
 {
 	while (s->dying || s->garbage) {
 		struct link *dying = s->dying, *garbage = s->garbage;
+		int bye_ms = s->closing ? s->bye_ms : 0;
 
 		if (dying)
 			s->dying = dying->next;
@@ -159,7 +160,7 @@ static void clean_up(struct session *s)
 			s->garbage = garbage->next;
 		pthread_mutex_unlock(&s->lock);
 		if (dying) {
-			link_hang_up(dying, s->closing ? s->bye_ms : 0);
+			link_hang_up(dying, bye_ms);
 			session_unref_link(s, dying); /* the session's own */
 		} else {
 			link_free(garbage);
