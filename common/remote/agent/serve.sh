@@ -11,6 +11,10 @@ end() {
 		[ -z "$sleep" ] || sleep $LINGER
 		for i in $s; do known $i && { kill -s KILL -$R || kill -s KILL $R; kill -s USR2 $S; }; done
 	fi
+	# A "#!" script is a file until its run ends; these runs end without a word.
+	set +f
+	[ -z "$rm" ] || rm -f /dev/shm/.sbx-$$-* /tmp/.sbx-$$-* /var/tmp/.sbx-$$-*
+	set -f
 	# All that is ours and nothing else: when this shell leads its process group.
 	read -r x </proc/$$/stat
 	set -- ${x##*') '}
