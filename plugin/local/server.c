@@ -103,6 +103,11 @@ static int on_body(struct conn *c, const void *bytes, size_t n)
 {
 	if (c->served)
 		return 0;
+	/*
+	 * libwebsockets 4.1.6 spins for ever in its list of buffered bytes when several requests with
+	 * bodies follow on one kept connection; so one with a body is the last of its connection.
+	 */
+	c->must_close = true;
 	buf_add(&c->call.body, bytes, n);
 	return buf_check(&c->call.body) < 0 ? -1 : 0;
 }
