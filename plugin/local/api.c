@@ -3,6 +3,7 @@
 #include "plugin/local/objects.h"
 #include "plugin/local/podlog.h"
 #include "plugin/local/podspec.h"
+#include "plugin/local/podstatus.h"
 #include "plugin/local/status.h"
 
 #include <openssl/crypto.h>
@@ -247,15 +248,7 @@ void api_serve(struct engine *e, struct call *c, struct answer *ret)
 
 static bool is_running(const struct snap *pod, const char *container)
 {
-	static const char *const lists[] = { "status.containerStatuses",
-		"status.initContainerStatuses" };
-	const cJSON *one;
-
-	for (int i = 0; i < 2; i++)
-		cJSON_ArrayForEach (one, json_at(pod->json, lists[i]))
-			if (!strcmp(json_text_or(one, "name", ""), container))
-				return json_at(one, "state.running");
-	return false;
+	return json_at(podstatus_of(pod->json, container), "state.running");
 }
 
 /* "[a b]", as the real server says it. */

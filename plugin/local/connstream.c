@@ -1,5 +1,6 @@
 #include "plugin/local/conn.h"
 #include "common/base/log.h"
+#include "plugin/local/podstatus.h"
 #include "plugin/local/pump.h"
 #include "plugin/local/server.h"
 #include "plugin/local/status.h"
@@ -15,23 +16,10 @@ static void stream_woke(void *arg)
 	lws_cancel_service(lws_get_context(c->wsi));
 }
 
-static const cJSON *container_status(const struct snap *pod, const char *container)
-{
-	static const char *const lists[] = { "status.containerStatuses",
-		"status.initContainerStatuses" };
-	const cJSON *one;
-
-	for (int i = 0; i < 2; i++)
-		cJSON_ArrayForEach (one, json_at(pod->json, lists[i]))
-			if (!strcmp(json_text_or(one, "name", ""), container))
-				return one;
-	return NULL;
-}
-
 static void take_options(struct conn *c, struct engine *e, struct snap *pod, const char *container,
 	struct stream_options *o)
 {
-	const cJSON *status = container_status(pod, container);
+	const cJSON *status = podstatus_of(pod->json, container);
 	const char *id = json_text_or(status, "containerID", "");
 	size_t n = 0;
 

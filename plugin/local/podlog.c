@@ -2,6 +2,7 @@
 #include "common/base/clock.h"
 #include "common/base/wire.h"
 #include "plugin/local/podspec.h"
+#include "plugin/local/podstatus.h"
 #include "plugin/local/status.h"
 
 #include <fcntl.h>
@@ -229,23 +230,10 @@ static int64_t since(const struct call *c)
 	return time && rfc3339_parse(time, &ms) == 0 ? ms : 0;
 }
 
-static const cJSON *status_named(const struct snap *pod, const char *container)
-{
-	static const char *const lists[] = { "status.containerStatuses",
-		"status.initContainerStatuses" };
-	const cJSON *one;
-
-	for (int i = 0; i < 2; i++)
-		cJSON_ArrayForEach (one, json_at(pod->json, lists[i]))
-			if (!strcmp(json_text_or(one, "name", ""), container))
-				return one;
-	return NULL;
-}
-
 static cJSON *open_log(
 	struct engine *e, struct snap *pod, const char *container, struct call *c, struct podlog *l)
 {
-	const cJSON *status = status_named(pod, container);
+	const cJSON *status = podstatus_of(pod->json, container);
 	int64_t restarts = json_int(status, "restartCount", 0);
 
 	if (call_flag(c, "previous") && restarts == 0)

@@ -149,6 +149,19 @@ void podstatus_failed(cJSON *pod, const char *reason, const char *message)
 	set_condition(status, "ContainersReady", false, "PodFailed");
 }
 
+const cJSON *podstatus_of(const cJSON *pod, const char *container)
+{
+	static const char *const lists[] = { "status.containerStatuses",
+		"status.initContainerStatuses" };
+	const cJSON *one;
+
+	for (int i = 0; i < 2; i++)
+		cJSON_ArrayForEach (one, json_at(pod, lists[i]))
+			if (!strcmp(json_text_or(one, "name", ""), container))
+				return one;
+	return NULL;
+}
+
 bool podstatus_is_over(const cJSON *pod)
 {
 	const char *p = json_text_or(pod, "status.phase", "");

@@ -15,6 +15,9 @@ void podstatus_waiting(cJSON *pod, const char *container, const char *reason, co
 /* Failed, for a reason outside the containers. */
 void podstatus_failed(cJSON *pod, const char *reason, const char *message);
 
+/* What is reported of one container, an init container too; NULL when nothing is. Borrowed. */
+const cJSON *podstatus_of(const cJSON *pod, const char *container);
+
 bool podstatus_is_over(const cJSON *pod); /* Succeeded or Failed */
 
 #endif
