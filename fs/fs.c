@@ -1,8 +1,10 @@
 #include "fs/fs.h"
 
 #include "common/base/clock.h"
+#include "common/base/lock.h"
 #include "common/kube/net.h"
 #include "common/kube/rest.h"
+#include "fs/dircache.h"
 #include "fs/notify.h"
 #include "fs/op.h"
 
@@ -11,8 +13,11 @@ int fs_init(struct fs *fs, const struct options *opt)
 	int rc;
 
 	*fs = (struct fs){ .opt = opt, .started_wall_ms = clock_wall_ms() };
-	pthread_mutex_init(&fs->lock, NULL);
+	fs->listed.most = LISTED_BYTES_MAX;
+	lock_init(&fs->lock);
 	nodes_init(&fs->nodes);
+	gate_init(&fs->gate, CONNECTS_MAX);
+	pool_init(&fs->pool, (uint64_t)opt->spool_total_mib * 1024 * 1024);
 	rc = op_table_open(&fs->ops);
 	return rc < 0 ? rc : notifier_open(fs, &fs->notifier);
 }
@@ -23,6 +28,8 @@ void fs_fini(struct fs *fs)
 	op_table_close(fs->ops);
 	net_close(fs->net);
 	kube_close(fs->kube);
+	pool_fini(&fs->pool);
+	gate_fini(&fs->gate);
 	pthread_mutex_destroy(&fs->lock);
 }
 
@@ -39,8 +46,12 @@ void fs_counters(struct fs *fs, struct buf *ret)
 	buf_printf(ret, ",\"bytes_read\":%lu,\"bytes_written\":%lu,\"slowest_ms\":%ld",
 		atomic_load(&c->bytes_read), atomic_load(&c->bytes_written),
 		atomic_load(&c->slowest_ms));
+	buf_printf(ret, ",\"told\":%lu", atomic_load(&c->told));
+	buf_printf(ret, ",\"lists_ahead\":%lu,\"peeks\":%lu,\"peeks_used\":%lu",
+		atomic_load(&c->lists_ahead), atomic_load(&c->peeks), atomic_load(&c->peeks_used));
 	pthread_mutex_lock(&fs->lock);
-	buf_printf(ret, ",\"nodes\":%zu,\"listed\":%zu,\"ahead_bytes\":%zu}", fs->nodes.count,
-		fs->listed_items, fs->ahead_bytes);
+	buf_printf(ret, ",\"nodes\":%zu,\"listed\":%zu,\"ahead_bytes\":%zu,\"peek_bytes\":%zu}",
+		atomic_load(&fs->nodes.count), atomic_load(&fs->listed_items),
+		atomic_load(&fs->ahead_bytes), atomic_load(&fs->peek_bytes));
 	pthread_mutex_unlock(&fs->lock);
 }

@@ -35,6 +35,25 @@ void handle_release(struct handle *h)
 	h->in_node = false;
 }
 
+void handle_changed(struct handle *h, const struct op *op)
+{
+	h->unflushed = true;
+	if (op->req)
+		h->tid = op->tid;
+}
+
+struct handle *handle_changed_by(struct node *n, const struct op *op)
+{
+	struct handle *h;
+
+	DL_FOREACH(n->handles, h)
+	{
+		if (h->unflushed && h->writable && h->remote_open && h->tid == op->tid)
+			return h;
+	}
+	return NULL;
+}
+
 static void closed(struct op *op, struct remote_reply *reply)
 {
 	op_unref(op); /* what close says was said by flush */
@@ -42,7 +61,7 @@ static void closed(struct op *op, struct remote_reply *reply)
 
 static void close_remote(struct fs *fs, struct handle *h)
 {
-	struct remote_request rq = { .op = OP_CLOSE, .handle = h->remote };
+	struct remote_request rq = { .op = OP_CLOSE, .handle = h->remote, .patient = true };
 	struct op *op;
 
 	if (h->remote_open) {

@@ -9,12 +9,14 @@
 
 #include "fs/fs.h"
 
+struct item;
+
 /*
  * The child of parent is such a file: gives its node (made if need be, another one if the name now
  * stands for another file) and puts it in the parent's listing.
  */
 struct node *learn_child(
-	struct fs *fs, struct node *parent, const char *name, const struct attr *a);
+	struct fs *fs, struct node *parent, const char *name, const struct attr *a, uint32_t since);
 /* The same from a listing that is kept already. */
 struct node *learn_item(struct fs *fs, struct node *parent, const char *name, const struct attr *a);
 
@@ -23,10 +25,34 @@ struct node *learn_item(struct fs *fs, struct node *parent, const char *name, co
 bool learn_attr(struct fs *fs, struct node *n, const struct attr *a);
 
 /* The name is not there: forgets node and item. */
-void learn_absent(struct fs *fs, struct node *parent, const char *name);
+void learn_absent(struct fs *fs, struct node *parent, const char *name, uint32_t since);
+
+/*
+ * The kernel shall ask for its attributes; pages: and read it, too, but while this mount writes it. Once until
+ * it is given attributes again: else each of 60,000 links would tell of all before it.
+ */
+void learn_recall(struct fs *fs, struct node *n, bool pages);
+
+/*
+ * The kernel was told to forget what it has of ino, and does not know it. True: it will, an answer that may be
+ * older is still on its way to the program that asked, so it must be told again. over: it is not; whatever comes next
+ * is told. Takes fs->lock.
+ */
+bool learn_unknown(struct fs *fs, uint64_t ino, bool over);
+
+/*
+ * The file has changed by the name n: what is known of it by others is in doubt, here and in the kernel.
+ * True: the kernel is being told, so who was asked for the change answers by notify_then. box->links_told
+ * has grown then, for those whose change may have been told before its answer came.
+ */
+bool learn_other_names(struct fs *fs, const struct node *n);
 
 /* A folder of ours has changed inside: its own times and count are in doubt. */
 void learn_touched(struct node *folder);
+
+/* A child as its folder's kept listing has it; counts the lookup. */
+void learn_show_item(
+	struct fs *fs, struct node *parent, struct item *item, struct fuse_entry_param *ret);
 
 /* For the kernel; counts the lookup. stale: it must ask for the attributes when it needs them. */
 void learn_show_entry(struct fs *fs, struct node *n, bool stale, struct fuse_entry_param *ret);

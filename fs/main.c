@@ -4,11 +4,15 @@
 #include "common/base/io.h"
 #include "common/base/log.h"
 #include "common/kube/cred.h"
+#include "common/kube/keep.h"
 #include "common/kube/net.h"
 #include "common/kube/rest.h"
 #include "fs/box.h"
+#include "fs/manage.h"
 #include "fs/mount.h"
+#include "fs/mountwatch.h"
 #include "fs/notify.h"
+#include "fs/oplog.h"
 #include "fs/shutdown.h"
 
 #include <fcntl.h>
@@ -46,6 +50,7 @@ static void block_signals(sigset_t *old)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, old);
 	sigaddset(old, SIGUSR1);
+	sigdelset(old, SIGUSR2); /* wakes the loop */
 }
 
 /* Stays in the program that the person started: a credential plugin may ask. */
@@ -84,8 +89,16 @@ static int start(struct fs *fs, const struct options *o, struct kube_target *tar
 
 	if (rc < 0)
 		return err_set(err, rc, "starting: %s", strerror(-rc));
+	if (o->oplog)
+		rc = oplog_open(
+			o->oplog, (uint64_t)o->oplog_max_mib * 1024 * 1024, &fs->oplog, err);
+	if (rc < 0)
+		return rc;
+	manage_open(fs);
 	if (target) {
 		rc = kube_open(target, &fs->kube, err);
+		if (rc == 0)
+			fs->keep = keep_open(fs->kube);
 		if (rc == 0)
 			rc = net_open(&fs->net);
 	}
@@ -117,6 +130,33 @@ static void quiet_down(const struct options *o)
 		close(null);
 }
 
+struct served {
+	struct fs *fs;
+	pthread_t thread;
+};
+
+static void wake(int sig)
+{
+	(void)sig;
+}
+
+static bool files_are_open(void *arg)
+{
+	const struct served *l = arg;
+
+	return atomic_load(&l->fs->opens) > 0;
+}
+
+/* The loop waits in a sleep that only a signal ends. */
+static void end_loop(void *arg)
+{
+	const struct served *l = arg;
+
+	atomic_store(&l->fs->gone, true);
+	fuse_session_exit(l->fs->se);
+	pthread_kill(l->thread, SIGUSR2);
+}
+
 static int loop(struct fs *fs)
 {
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
@@ -128,6 +168,24 @@ static int loop(struct fs *fs)
 	rc = fuse_session_loop_mt(fs->se, config);
 	fuse_loop_cfg_destroy(config);
 	return rc < 0 ? rc : 0;
+}
+
+static int watched_loop(struct fs *fs)
+{
+	const struct sigaction sa = { .sa_handler = wake };
+	struct served l = { fs, pthread_self() };
+	const struct mountwatch_calls calls = { files_are_open, end_loop, &l };
+	struct mountwatch *watch = NULL;
+	int rc = -ENOENT;
+
+	sigaction(SIGUSR2, &sa, NULL);
+	if (fs->dev)
+		rc = mountwatch_open(fs->dev, &calls, &watch);
+	if (rc < 0)
+		log_warn("the mount cannot be watched: %s", strerror(-rc));
+	rc = loop(fs);
+	mountwatch_close(watch);
+	return rc;
 }
 
 /* Everything from the first thread to the last. ready: the parent's end, or -1. Takes target. */
@@ -154,7 +212,7 @@ static int serve(
 	quiet_down(o);
 	tell(o->notify_fd, "mounted");
 	tell(ready, "mounted");
-	rc = loop(fs);
+	rc = watched_loop(fs);
 	if (rc < 0)
 		log_error("serving the mount: %s", strerror(-rc));
 	return shutdown_all(fs) && rc == 0 ? 0 : 1;
@@ -237,6 +295,7 @@ int main(int argc, char **argv)
 		printf("sbxfs %s\n", SBX_VERSION);
 	else
 		rc = run(&o, &args);
+	options_fini(&o);
 	fuse_opt_free_args(&args);
 	return rc;
 }

@@ -1,35 +1,27 @@
 #include "fs/mount.h"
 
 #include "common/base/log.h"
+#include "common/base/mountinfo.h"
 #include "fs/initflags.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 
-/* The type of the mount on top of path in /proc/self/mountinfo, "" if it is no mount point. */
-static void mounted_type(const char *path, char *ret, size_t n)
+/* What the kernel lists on path, ours on top; -ENOENT: none, or another's is over it. */
+static int find_ours(const char *path, struct mount *ret)
 {
-	auto_free char *line = NULL;
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	size_t cap = 0;
+	auto_mounts all = { 0 };
+	const struct mount *m;
+	int rc = path ? mounts_read(MOUNT_TYPE, &all, NULL) : -ENOENT;
 
-	*ret = '\0';
-	if (!f)
-		return;
-	while (getline(&line, &cap, f) > 0) {
-		char where[PATH_MAX], type[64];
-		const char *dash = strstr(line, " - ");
-
-		if (!dash || sscanf(line, "%*s %*s %*s %*s %4095s", where) != 1 ||
-			sscanf(dash, " - %63s", type) != 1)
-			continue;
-		if (strcmp(where, path) == 0)
-			snprintf(ret, n, "%s", type);
-	}
-	fclose(f);
+	m = rc == 0 ? mounts_at(&all, path) : NULL;
+	if (!m || m->covered)
+		return rc < 0 ? rc : -ENOENT;
+	*ret = *m;
+	ret->dir = ret->source = NULL;
+	return 0;
 }
 
 static bool run_fusermount(const char *path)
@@ -46,10 +38,10 @@ static bool run_fusermount(const char *path)
 
 static int take_away_dead(const char *path, struct err *err)
 {
-	char type[64];
+	auto_free char *real = mount_resolve(path);
+	struct mount ours;
 
-	mounted_type(path, type, sizeof(type));
-	if (strcmp(type, "fuse." MOUNT_SUBTYPE) != 0)
+	if (find_ours(real, &ours) < 0)
 		return err_set(err, -ENOTCONN,
 			"%s is a dead mount of another program; unmount it first", path);
 	if (umount2(path, MNT_DETACH) < 0 && !run_fusermount(path))
@@ -115,7 +107,8 @@ static int check_fusermount(struct err *err)
 
 int mount_check(const struct options *o, struct err *err)
 {
-	char type[64];
+	auto_free char *real = NULL;
+	struct mount ours;
 	struct stat st;
 	int rc;
 
@@ -129,8 +122,8 @@ int mount_check(const struct options *o, struct err *err)
 			errno == ENOENT ? "; make the folder first" : "");
 	if (!S_ISDIR(st.st_mode))
 		return err_set(err, -ENOTDIR, "mount point %s is not a folder", o->mountpoint);
-	mounted_type(o->mountpoint, type, sizeof(type));
-	if (strcmp(type, "fuse." MOUNT_SUBTYPE) == 0)
+	real = mount_resolve(o->mountpoint);
+	if (find_ours(real, &ours) == 0)
 		return err_set(
 			err, -EBUSY, "%s is mounted already; unmount it first", o->mountpoint);
 	rc = o->nonempty ? 0 : check_empty(o->mountpoint, err);
@@ -156,6 +149,8 @@ static void add_options(struct fuse_args *args, const struct options *o, const c
 
 int mount_open(struct fs *fs, struct fuse_args *args, const char *source, struct err *err)
 {
+	auto_free char *real = mount_resolve(fs->opt->mountpoint); /* now: later it would ask us */
+	struct mount ours = { 0 };
 	int rc;
 
 	add_options(args, fs->opt, source);
@@ -172,6 +167,8 @@ int mount_open(struct fs *fs, struct fuse_args *args, const char *source, struct
 			"CAP_SYS_ADMIN",
 			fs->opt->mountpoint);
 	}
+	if (find_ours(real, &ours) == 0)
+		fs->dev = ours.dev;
 	rc = initflags_hook(fs->se);
 	if (rc < 0)
 		log_warn("parallel lookups stay off: %s", strerror(-rc));

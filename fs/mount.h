@@ -6,7 +6,8 @@
 
 #include "fs/fs.h"
 
-#define MOUNT_SUBTYPE "sbx" /* /proc/self/mountinfo says type fuse.sbx */
+#define MOUNT_SUBTYPE "sbx"
+#define MOUNT_TYPE    "fuse." MOUNT_SUBTYPE /* as /proc/self/mountinfo says */
 
 /*
  * A folder, ours, empty unless nonempty; /dev/fuse can be opened. A dead mount of ours that stands
@@ -14,7 +15,7 @@
  */
 int mount_check(const struct options *o, struct err *err);
 
-/* Mounts with source (sbxfs:CONTEXT/NAMESPACE). fs->se is set. Takes over args' strings. */
+/* Mounts with source (sbxfs:CONTEXT/NAMESPACE). fs->se and fs->dev are set. Takes over args' strings. */
 int mount_open(struct fs *fs, struct fuse_args *args, const char *source, struct err *err);
 
 #endif

@@ -1,17 +1,23 @@
+#include "common/base/keyhash.h" /* first */
+
 #include "fs/node.h"
 
 #include "common/base/clock.h"
 #include "common/base/path.h"
+#include "common/remote/proto.h"
+#include "fs/ahead.h"
 #include "fs/box.h"
 #include "fs/dircache.h"
 #include "fs/fs.h"
+#include "fs/limit.h"
+#include "fs/links.h"
 #include "fs/writer.h"
 
 #include <assert.h>
 #include <sys/sysmacros.h>
 
 /* A path longer than this cannot be sent in one request line when every byte needs an escape. */
-#define NODE_PATH_MAX  8192
+#define NODE_PATH_MAX  (PROTO_PATH_MAX - 1)
 #define NODE_DEPTH_MAX 2048
 
 struct node_key {
@@ -64,6 +70,7 @@ void nodes_init(struct node_table *t)
 
 static void node_free(struct node *n)
 {
+	ahead_forget(n);
 	dir_free(n->dir);
 	writer_free(n->writer);
 	free(n->key);
@@ -78,6 +85,8 @@ void nodes_fini(struct node_table *t)
 	HASH_ITER(by_id, t->by_id, n, next)
 	{
 		HASH_DELETE(by_id, t->by_id, n);
+		links_leave(n);
+		dir_unwatched(n);
 		if (n->box)
 			box_unref(n->box);
 		node_free(n);
@@ -129,9 +138,11 @@ void node_unref(struct fs *fs, struct node *n)
 		assert(n->nlookup == 0 && !n->handles);
 		if (!n->gone)
 			HASH_DELETE(by_name, t->by_name, n);
+		limit_gone(fs, n);
 		HASH_DELETE(by_id, t->by_id, n);
 		t->count--;
 		dir_forget(fs, n);
+		links_leave(n);
 		if (n->box)
 			box_unref(n->box);
 		node_free(n);
@@ -141,6 +152,7 @@ void node_unref(struct fs *fs, struct node *n)
 
 void node_looked_up(struct node *n)
 {
+	n->name_recalled = false;
 	if (n->nlookup++ == 0)
 		node_ref(n);
 }
@@ -156,7 +168,7 @@ void node_forget(struct fs *fs, struct node *n, uint64_t count)
 
 void node_detach(struct node_table *t, struct node *n)
 {
-	if (n->gone)
+	if (n->gone || n->making) /* what is said of the name is older than it */
 		return;
 	HASH_DELETE(by_name, t->by_name, n);
 	n->gone = true;
@@ -225,6 +237,16 @@ int node_path_of(const struct node *n, const char *name, struct buf *ret)
 	return buf_check(ret) < 0 ? -ENAMETOOLONG : 0;
 }
 
+bool node_is_virtual(const struct node *n)
+{
+	const struct node *top = n;
+
+	while (top->parent && top->parent->kind == NODE_INSIDE && top->parent->parent &&
+		top->parent->parent->kind == NODE_INSIDE)
+		top = top->parent;
+	return strcmp(top->name, "proc") == 0 || strcmp(top->name, "sys") == 0;
+}
+
 unsigned node_depth(const struct node *n)
 {
 	unsigned depth = 0;
@@ -251,12 +273,21 @@ uint64_t attr_ino(const struct box *box, uint64_t dev, uint64_t ino)
 	return x > FUSE_ROOT_ID ? x : x + 2;
 }
 
+/*
+ * The mount is nosuid, but cp --preserve=mode, rsync -rp and tar --no-same-owner by root would make of any set-id
+ * file, whoever owns it there, a set-id program of root. A folder's give nobody rights, and who did not see them
+ * would take them away by chmod g+w.
+ */
+static mode_t hidden_bits(const struct node *n, mode_t mode)
+{
+	return n->box->fs->opt->setid || S_ISDIR(mode) ? 0 : S_ISUID | S_ISGID;
+}
+
 void attr_stat(const struct node *n, const struct attr *a, struct stat *ret)
 {
 	*ret = (struct stat){
 		.st_ino = a->ino ? attr_ino(n->box, a->dev, a->ino) : n->id, /* 0: it cannot tell */
-		.st_mode =
-			a->mode & ~(mode_t)(S_ISUID | S_ISGID), /* a sandbox gives no rights here */
+		.st_mode = a->mode & ~hidden_bits(n, a->mode),
 		.st_nlink = a->nlink,
 		.st_uid = box_show_uid(n->box, a->uid),
 		.st_gid = box_show_gid(n->box, a->gid),
@@ -276,6 +307,7 @@ void node_stat(const struct node *n, struct stat *ret)
 	if (n->gone && n->attr.nlink == 1 && !S_ISDIR(n->attr.mode))
 		ret->st_nlink = 0;
 	writer_overlay(n->writer, ret);
+	ret->st_mode &= ~hidden_bits(n, n->attr.mode);
 }
 
 struct stamp stamp_of(const struct attr *a)
@@ -296,18 +328,41 @@ bool stamp_same(const struct stamp *a, const struct stamp *b)
 	       time_same(&a->ctime, &b->ctime);
 }
 
+bool attr_same(const struct attr *a, const struct attr *b)
+{
+	return a->mode == b->mode && a->dev == b->dev && a->ino == b->ino && a->nlink == b->nlink &&
+	       a->uid == b->uid && a->gid == b->gid && a->size == b->size &&
+	       a->blocks == b->blocks && time_same(&a->mtime, &b->mtime) &&
+	       time_same(&a->ctime, &b->ctime) && a->rdev_major == b->rdev_major &&
+	       a->rdev_minor == b->rdev_minor;
+}
+
+bool attr_older(const struct attr *a, const struct attr *b)
+{
+	return a->ctime.tv_sec < b->ctime.tv_sec ||
+	       (a->ctime.tv_sec == b->ctime.tv_sec && a->ctime.tv_nsec < b->ctime.tv_nsec);
+}
+
 bool node_learn(struct node *n, const struct attr *a, int64_t until_ms)
 {
+	mode_t type_bits = a->mode & S_IFMT;
+
+	if (n->making)
+		return true; /* older than the file */
+	if (n->parent->kind != NODE_INSIDE)
+		type_bits = S_IFDIR; /* fs/ itself, whatever the sandbox says */
 	if (n->known) {
-		bool type = (n->attr.mode & S_IFMT) == (a->mode & S_IFMT);
+		bool type = (n->attr.mode & S_IFMT) == type_bits;
 		bool same = n->attr.dev == a->dev && n->attr.ino == a->ino;
 
 		if (!type || (!same && n->handles))
 			return false;
 	}
 	n->attr = *a;
+	n->attr.mode = type_bits | (a->mode & ~(unsigned)S_IFMT);
 	n->known = true;
 	n->until_ms = until_ms;
+	links_learn(n);
 	return true;
 }
 

@@ -2,9 +2,10 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "fs/box.h"
 #include "fs/fs.h"
+#include "fs/learn.h"
 #include "fs/op.h"
+#include "fs/reaper.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -12,10 +13,13 @@
 #include <sys/signalfd.h>
 #include <utlist.h>
 
-#define TICK_MS         100 /* how late an interrupted request on a stalled line may end */
-#define REAP_TIMEOUT_MS 1000
+#define TICK_MS 100 /* how late an interrupted request on a stalled line may end */
 
-enum kind { ATTR, ENTRY, POLL, THEN, REAP };
+/* A file that the kernel is about to know, but does not know yet, is told of again so long after, then twice that, .. */
+#define UNKNOWN_MS    20
+#define UNKNOWN_TRIES 8
+
+enum kind { ATTR, PAGES, ENTRY, EXPIRE, POLL, THEN, LAST };
 
 struct item {
 	enum kind kind;
@@ -24,30 +28,57 @@ struct item {
 	struct fuse_pollhandle *ph;
 	void (*fn)(void *arg);
 	void *arg;
+	int64_t due_ms; /* of THEN and ATTR; 0: at once */
+	unsigned tries; /* of ATTR: how often it was told in vain */
 	struct item *prev, *next;
 };
 
+/*
+ * Two threads: what the kernel may keep waiting (for a folder that an operation holds, for a page that
+ * is being read) is told by the second, so that THEN, which such an operation may wait for, is not
+ * behind it.
+ */
 struct notifier {
 	struct fs *fs;
-	pthread_t thread;
+	struct reaper *reaper;
+	pthread_t thread, slow_thread;
 	int wake_fd, signal_fd;
 	pthread_mutex_t lock; /* all below */
-	struct item *items;
+	pthread_cond_t slow;
+	struct item *items, *slow_items;
+	struct item *later; /* what is not due yet */
 	bool stop, mute;
+	bool over; /* the first has ended: nothing more comes for the second */
 };
+
+static struct item *item_of(const struct item *item)
+{
+	struct item *copy = xmalloc(sizeof(*copy));
+
+	*copy = *item;
+	return copy;
+}
 
 static void push(struct notifier *n, struct item item)
 {
-	struct item *copy = xmalloc(sizeof(*copy));
+	struct item *copy = item_of(&item);
 	uint64_t one = 1;
 	ssize_t rc;
 
-	*copy = item;
 	pthread_mutex_lock(&n->lock);
 	DL_APPEND(n->items, copy);
 	pthread_mutex_unlock(&n->lock);
 	rc = write(n->wake_fd, &one, sizeof(one)); /* full means it is awake anyway */
 	(void)rc;
+}
+
+static void push_slow(struct notifier *n, struct item item)
+{
+	struct item *copy = item_of(&item);
+
+	scoped_lock(&n->lock);
+	DL_APPEND(n->slow_items, copy);
+	pthread_cond_signal(&n->slow);
 }
 
 void notify_attr(struct notifier *n, uint64_t ino)
@@ -57,7 +88,38 @@ void notify_attr(struct notifier *n, uint64_t ino)
 
 void notify_entry(struct notifier *n, uint64_t parent, const char *name)
 {
-	push(n, (struct item){ .kind = ENTRY, .ino = parent, .name = xstrdup(name) });
+	push_slow(n, (struct item){ .kind = ENTRY, .ino = parent, .name = xstrdup(name) });
+}
+
+void notify_expire(struct notifier *n, uint64_t parent, const char *name)
+{
+	push_slow(n, (struct item){ .kind = EXPIRE, .ino = parent, .name = xstrdup(name) });
+}
+
+/* lock held. The last that the second will do is just that, and it has not begun. */
+static bool is_due(const struct notifier *n, const struct item *item)
+{
+	const struct item *tail = n->slow_items ? n->slow_items->prev : NULL;
+
+	return tail && tail->kind == item->kind && tail->ino == item->ino;
+}
+
+/* Each of many writes that fail says so. */
+void notify_pages(struct notifier *n, uint64_t ino)
+{
+	struct item item = { .kind = PAGES, .ino = ino };
+	bool due;
+
+	pthread_mutex_lock(&n->lock);
+	due = is_due(n, &item);
+	pthread_mutex_unlock(&n->lock);
+	if (!due)
+		push_slow(n, item);
+}
+
+void notify_last(struct notifier *n, void (*fn)(void *arg), void *arg)
+{
+	push(n, (struct item){ .kind = LAST, .fn = fn, .arg = arg });
 }
 
 void notify_poll(struct notifier *n, struct fuse_pollhandle *ph)
@@ -70,9 +132,63 @@ void notify_then(struct notifier *n, void (*fn)(void *arg), void *arg)
 	push(n, (struct item){ .kind = THEN, .fn = fn, .arg = arg });
 }
 
+/* lock held. Will the first thread look by then anyway? */
+static bool looks_by(const struct notifier *n, int64_t due_ms)
+{
+	const struct item *item;
+
+	DL_FOREACH(n->later, item)
+	{
+		if (item->due_ms <= due_ms)
+			return true;
+	}
+	return false;
+}
+
+void notify_later(struct notifier *n, int delay_ms, void (*fn)(void *arg), void *arg)
+{
+	struct item *item = xmalloc(sizeof(*item));
+	uint64_t one = 1;
+	bool wake;
+
+	*item = (struct item){
+		.kind = THEN, .fn = fn, .arg = arg, .due_ms = deadline_after(delay_ms)
+	};
+	pthread_mutex_lock(&n->lock);
+	wake = delay_ms < TICK_MS && !looks_by(n, item->due_ms); /* else a tick looks */
+	DL_APPEND(n->later, item);
+	pthread_mutex_unlock(&n->lock);
+	if (wake && write(n->wake_fd, &one, sizeof(one)) < 0)
+		trace(OP, "notifier: %s", strerror(errno));
+}
+
 void notify_reap(struct notifier *n, struct box *b)
 {
-	push(n, (struct item){ .kind = REAP, .arg = b });
+	reaper_take(n->reaper, b);
+}
+
+/* When it comes to know the file it reads nothing of it without having asked: its attributes are enough. */
+static void tell_again(struct notifier *n, const struct item *item)
+{
+	struct item again = { .kind = ATTR, .ino = item->ino, .tries = item->tries + 1 };
+	struct item *copy;
+
+	if (!learn_unknown(n->fs, item->ino, item->tries >= UNKNOWN_TRIES))
+		return;
+	again.due_ms = deadline_after(UNKNOWN_MS << item->tries);
+	copy = item_of(&again);
+	pthread_mutex_lock(&n->lock);
+	if (!n->mute)                      /* else nobody tells it */
+		DL_APPEND(n->later, copy); /* a tick looks */
+	else
+		free(copy);
+	pthread_mutex_unlock(&n->lock);
+}
+
+static void forget(struct notifier *n, const struct item *item, off_t from)
+{
+	if (fuse_lowlevel_notify_inval_inode(n->fs->se, item->ino, from, 0) == -ENOENT)
+		tell_again(n, item);
 }
 
 static void tell(struct notifier *n, struct item *item, bool mute)
@@ -82,12 +198,24 @@ static void tell(struct notifier *n, struct item *item, bool mute)
 	switch (item->kind) {
 	case ATTR:
 		if (!mute)
-			fuse_lowlevel_notify_inval_inode(se, item->ino, -1, 0);
+			forget(n, item, -1);
 		break;
 	case ENTRY:
 		if (!mute)
 			fuse_lowlevel_notify_inval_entry(
 				se, item->ino, item->name, strlen(item->name));
+		break;
+	case EXPIRE:
+		if (!mute)
+			fuse_lowlevel_notify_expire_entry(
+				se, item->ino, item->name, strlen(item->name), FUSE_LL_EXPIRE_ONLY);
+		break;
+	case PAGES:
+		if (!mute)
+			forget(n, item, 0);
+		break;
+	case LAST:
+		push_slow(n, (struct item){ .kind = THEN, .fn = item->fn, .arg = item->arg });
 		break;
 	case POLL:
 		if (!mute)
@@ -97,9 +225,20 @@ static void tell(struct notifier *n, struct item *item, bool mute)
 	case THEN:
 		item->fn(item->arg);
 		break;
-	case REAP:
-		box_close_session(item->arg, mute ? 0 : REAP_TIMEOUT_MS);
-		break;
+	}
+}
+
+/* lock held */
+static void bring_due(struct notifier *n)
+{
+	struct item *item, *next;
+
+	DL_FOREACH_SAFE(n->later, item, next)
+	{
+		if (!n->stop && !deadline_passed(item->due_ms))
+			continue;
+		DL_DELETE(n->later, item);
+		DL_APPEND(n->items, item);
 	}
 }
 
@@ -108,6 +247,7 @@ static struct item *take(struct notifier *n, bool *mute)
 	struct item *item;
 
 	scoped_lock(&n->lock);
+	bring_due(n);
 	item = n->items;
 	if (item)
 		DL_DELETE(n->items, item);
@@ -127,6 +267,35 @@ static void drain(struct notifier *n)
 	}
 }
 
+/* What is left when the first thread has ended is done, too; NULL then: all is. */
+static struct item *take_slow(struct notifier *n, bool *mute)
+{
+	struct item *item;
+
+	scoped_lock(&n->lock);
+	while (!n->slow_items && !n->over)
+		pthread_cond_wait(&n->slow, &n->lock);
+	item = n->slow_items;
+	if (item)
+		DL_DELETE(n->slow_items, item);
+	*mute = n->mute;
+	return item;
+}
+
+static void *run_slow(void *arg)
+{
+	struct notifier *n = arg;
+	struct item *item;
+	bool mute;
+
+	while ((item = take_slow(n, &mute))) {
+		tell(n, item, mute);
+		free(item->name);
+		free(item);
+	}
+	return NULL;
+}
+
 static void log_counters(struct notifier *n)
 {
 	auto_buf text = BUF_INIT(4096);
@@ -138,10 +307,26 @@ static void log_counters(struct notifier *n)
 	log_info("counters: %s", buf_text(&text));
 }
 
+static int until_due(struct notifier *n)
+{
+	int ms = TICK_MS;
+	struct item *item;
+
+	scoped_lock(&n->lock);
+	DL_FOREACH(n->later, item)
+	{
+		int left = deadline_left(item->due_ms);
+
+		if (left < ms)
+			ms = left;
+	}
+	return ms;
+}
+
 static bool stopping(struct notifier *n)
 {
 	scoped_lock(&n->lock);
-	return n->stop && !n->items;
+	return n->stop && !n->items && !n->later;
 }
 
 static void *run(void *arg)
@@ -154,7 +339,7 @@ static void *run(void *arg)
 	uint64_t count;
 
 	while (!stopping(n)) {
-		if (poll(fds, 2, TICK_MS) > 0) {
+		if (poll(fds, 2, until_due(n)) > 0) {
 			if ((fds[0].revents & POLLIN) &&
 				read(n->wake_fd, &count, sizeof(count)) < 0)
 				trace(OP, "notifier: %s", strerror(errno));
@@ -163,8 +348,33 @@ static void *run(void *arg)
 		}
 		drain(n);
 		op_table_tick(n->fs->ops);
+		pool_tick(&n->fs->pool);
 	}
 	return NULL;
+}
+
+static void end_slow(struct notifier *n)
+{
+	pthread_mutex_lock(&n->lock);
+	n->over = true;
+	pthread_cond_signal(&n->slow);
+	pthread_mutex_unlock(&n->lock);
+	pthread_join(n->slow_thread, NULL);
+}
+
+/* Positive errno. */
+static int start_threads(struct notifier *n)
+{
+	int rc = pthread_create(&n->slow_thread, NULL, run_slow, n);
+
+	if (rc)
+		return rc;
+	rc = pthread_create(&n->thread, NULL, run, n);
+	if (rc) {
+		end_slow(n);
+		return rc;
+	}
+	return 0;
 }
 
 int notifier_open(struct fs *fs, struct notifier **ret)
@@ -179,8 +389,12 @@ int notifier_open(struct fs *fs, struct notifier **ret)
 	n->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	n->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	pthread_mutex_init(&n->lock, NULL);
-	rc = n->wake_fd < 0 || n->signal_fd < 0 ? errno : pthread_create(&n->thread, NULL, run, n);
+	pthread_cond_init(&n->slow, NULL);
+	rc = n->wake_fd < 0 || n->signal_fd < 0 ? errno : -reaper_open(&n->reaper);
+	if (rc == 0)
+		rc = start_threads(n);
 	if (rc) {
+		reaper_close(n->reaper);
 		if (n->wake_fd >= 0)
 			close(n->wake_fd);
 		if (n->signal_fd >= 0)
@@ -194,8 +408,10 @@ int notifier_open(struct fs *fs, struct notifier **ret)
 
 void notifier_mute(struct notifier *n)
 {
-	scoped_lock(&n->lock);
+	reaper_hurry(n->reaper);
+	pthread_mutex_lock(&n->lock);
 	n->mute = true;
+	pthread_mutex_unlock(&n->lock);
 }
 
 void notifier_close(struct notifier *n)
@@ -211,8 +427,11 @@ void notifier_close(struct notifier *n)
 	rc = write(n->wake_fd, &one, sizeof(one));
 	(void)rc;
 	pthread_join(n->thread, NULL);
+	end_slow(n); /* what they still did may have let boxes go */
+	reaper_close(n->reaper);
 	close(n->wake_fd);
 	close(n->signal_fd);
+	pthread_cond_destroy(&n->slow);
 	pthread_mutex_destroy(&n->lock);
 	free(n);
 }

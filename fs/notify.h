@@ -1,11 +1,10 @@
 /*
- * The notifier: the one thread that tells the kernel things unasked.
+ * The notifier: tells the kernel things unasked.
  *
  * A notification may wait inside the kernel for a lock that a request in
- * flight holds, so handlers and reader threads only queue here. It is also the
- * one clock of the daemon: it ends interrupted requests on stalled lines,
- * closes the sessions of boxes that nobody holds any more, and logs the
- * counters on SIGUSR1.
+ * flight holds, so handlers and reader threads only queue here. Those that may wait long (names,
+ * pages) have a thread of their own. It is also the one clock of the daemon: it ends interrupted requests on stalled lines, asks
+ * the outputs that wait for room, and logs the counters on SIGUSR1.
  */
 #ifndef SBX_FS_NOTIFY_H
 #define SBX_FS_NOTIFY_H
@@ -26,10 +25,17 @@ void notifier_mute(struct notifier *n); /* the mount is going: nothing more to t
 /* All: any thread, any lock. */
 void notify_attr(struct notifier *n, uint64_t ino); /* forget its attributes */
 void notify_entry(struct notifier *n, uint64_t parent, const char *name); /* forget the name */
-void notify_poll(struct notifier *n, struct fuse_pollhandle *ph);         /* takes ph */
-/* Runs fn there, after everything queued before it was done. */
+/* Look it up again before it is used: unlike the above, it stays who stands in it. fs->can_expire */
+void notify_expire(struct notifier *n, uint64_t parent, const char *name);
+void notify_pages(struct notifier *n, uint64_t ino); /* forget its attributes and its content */
+void notify_poll(struct notifier *n, struct fuse_pollhandle *ph); /* takes ph */
+/* Runs fn there, after everything queued before it was done, but for names and pages. */
 void notify_then(struct notifier *n, void (*fn)(void *arg), void *arg);
-/* The box's last reference: closes its session, frees it. */
+/* The same, and after all names and pages; never what an operation that holds a folder waits for. */
+void notify_last(struct notifier *n, void (*fn)(void *arg), void *arg);
+/* As notify_then, but not before delay_ms have passed; when the notifier ends, at once. */
+void notify_later(struct notifier *n, int delay_ms, void (*fn)(void *arg), void *arg);
+/* The box's last reference: it is the reaper's now. */
 void notify_reap(struct notifier *n, struct box *b);
 
 #endif

@@ -1,10 +1,14 @@
 #include "fs/op.h"
 
 #include "common/base/clock.h"
+#include "common/base/io.h"
+#include "common/base/lock.h"
 #include "common/base/log.h"
 #include "fs/box.h"
 #include "fs/handle.h"
+#include "fs/opnote.h"
 
+#include <signal.h>
 #include <utlist.h>
 
 struct op_table {
@@ -16,7 +20,7 @@ int op_table_open(struct op_table **ret)
 {
 	struct op_table *t = xcalloc(1, sizeof(*t));
 
-	pthread_mutex_init(&t->lock, NULL);
+	lock_init(&t->lock);
 	*ret = t;
 	return 0;
 }
@@ -35,6 +39,12 @@ static bool stalled(const struct op *op, int64_t now_ms)
 	       (!op->box || now_ms - atomic_load(&op->box->answered_ms) >= OP_STALL_MS);
 }
 
+/* A process that dies looks at no answer: nothing is lost by not waiting for it. */
+static bool may_end(const struct op *op, int64_t now_ms)
+{
+	return op->blocking || op->dying || stalled(op, now_ms);
+}
+
 /* table->lock held; the caller then ends it with interrupt_end, without the lock */
 static struct op *interrupt_claim(struct op_table *t, struct op *op)
 {
@@ -51,9 +61,25 @@ static void interrupt_end(struct op *op)
 		fuse_reply_write(op->req, op->size);
 	else
 		fuse_reply_err(op->req, EINTR);
+	op_said(op, op->taken ? 0 : -EINTR, op->taken ? op->size : 0);
 	if (op->cancel)
 		op->cancel(op);
 	op_unref(op);
+}
+
+/* Is SIGKILL on its way to the thread? So is it when a signal's default action ends the process. */
+static bool is_dying(pid_t tid)
+{
+	auto_buf text = BUF_INIT(8192);
+	char path[64];
+	bool dying = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	if (tid <= 0 || io_read_file(path, &text) < 0)
+		return false;
+	for (const char *at = buf_text(&text); (at = strstr(at, "Pnd:")); at += 4)
+		dying = dying || (strtoull(at + 4, NULL, 16) & 1ull << (SIGKILL - 1));
+	return dying;
 }
 
 /*
@@ -64,12 +90,14 @@ static void on_interrupt(fuse_req_t req, void *arg)
 {
 	struct op_table *t = arg;
 	struct op *op, *found = NULL;
+	bool dying = is_dying(fuse_req_ctx(req)->pid);
 
 	pthread_mutex_lock(&t->lock);
 	HASH_FIND_PTR(t->by_req, &req, op);
 	if (op) {
 		op->interrupted = true;
-		if (op->armed && (op->blocking || stalled(op, clock_now_ms())))
+		op->dying = dying;
+		if (op->armed && may_end(op, clock_now_ms()))
 			found = interrupt_claim(t, op);
 	}
 	pthread_mutex_unlock(&t->lock);
@@ -85,7 +113,7 @@ void op_table_tick(struct op_table *t)
 	pthread_mutex_lock(&t->lock);
 	HASH_ITER(hh, t->by_req, op, next)
 	{
-		if (!op->interrupted || !op->armed || !(op->blocking || stalled(op, now_ms)))
+		if (!op->interrupted || !op->armed || !may_end(op, now_ms))
 			continue;
 		interrupt_claim(t, op);
 		op->hh.next = list; /* out of the table: its link is free */
@@ -125,11 +153,17 @@ struct op *op_new(struct fs *fs, fuse_req_t req, const char *what, uint64_t node
 	op->fs = fs;
 	op->req = req;
 	op->what = what;
+	op->tid = req ? fuse_req_ctx(req)->pid : 0;
+	op->uid = req ? fuse_req_ctx(req)->uid : 0;
+	op->gid = req ? fuse_req_ctx(req)->gid : 0;
 	op->since_ms = clock_now_ms();
+	op->since_us = fs->oplog ? clock_now_us() : 0;
 	op->refs = 1;
 	op->claimed = !req;
 	hold(op, node, fi);
 	atomic_fetch_add(&fs->count.ops, 1);
+	if (op->box)
+		atomic_fetch_add(&op->box->ops, 1);
 	if (!req)
 		return op;
 	pthread_mutex_lock(&fs->ops->lock);
@@ -137,6 +171,22 @@ struct op *op_new(struct fs *fs, fuse_req_t req, const char *what, uint64_t node
 	pthread_mutex_unlock(&fs->ops->lock);
 	/* before anyone else can see the op: afterwards the request may be gone */
 	fuse_req_interrupt_func(req, on_interrupt, fs->ops);
+	return op;
+}
+
+struct op *op_new_locked(struct fs *fs, const char *what, struct node *n)
+{
+	struct op *op = xcalloc(1, sizeof(*op));
+
+	op->fs = fs;
+	op->what = what;
+	op->since_ms = clock_now_ms();
+	op->refs = 1;
+	op->claimed = true;
+	op->node = n;
+	node_ref(n);
+	op->box = box_ref(n->box);
+	atomic_fetch_add(&fs->count.ops, 1);
 	return op;
 }
 
@@ -152,7 +202,10 @@ void op_unref(struct op *op)
 
 	if (atomic_fetch_sub(&op->refs, 1) > 1)
 		return;
+	if (op->ended_us)
+		opnote_op(op);
 	handle_unref_unlocked(fs, op->h);
+	handle_unref_unlocked(fs, op->h2);
 	if (op->node || op->other) {
 		scoped_lock(&fs->lock);
 		if (op->node)
@@ -162,9 +215,17 @@ void op_unref(struct op *op)
 	}
 	if (op->box)
 		box_unref(op->box);
+	if (op->let_go)
+		op->let_go(op->held);
 	free(op->name);
 	free(op->name2);
 	free(op);
+}
+
+void op_hold(struct op *op, void *held, void (*let_go)(void *held))
+{
+	op->held = held;
+	op->let_go = let_go;
 }
 
 bool op_claim(struct op *op)
@@ -179,7 +240,18 @@ bool op_claim(struct op *op)
 		HASH_DEL(op->fs->ops->by_req, op);
 	op->claimed = true;
 	pthread_mutex_unlock(&op->fs->ops->lock);
+	if (mine)
+		op_said(op, 0, 0);
 	return mine;
+}
+
+void op_said(struct op *op, int rc, size_t bytes)
+{
+	if (!op->since_us)
+		return;
+	op->ended_us = clock_now_us();
+	op->said = fs_errno(rc);
+	op->bytes = bytes;
 }
 
 bool op_arm(struct op *op, bool blocking)
@@ -188,6 +260,17 @@ bool op_arm(struct op *op, bool blocking)
 	op->armed = true;
 	op->blocking = blocking;
 	return !(blocking && op->interrupted);
+}
+
+void op_arm_waiting(struct op *op)
+{
+	if (op_arm(op, true))
+		return;
+	if (op_claim(op)) {
+		op_said(op, -EINTR, 0);
+		fuse_reply_err(op->req, EINTR);
+	}
+	op->cancel(op);
 }
 
 bool op_disarm(struct op *op)
@@ -230,6 +313,7 @@ void op_send(struct op *op, const struct remote_request *rq, op_done *done)
 	struct session *session;
 
 	op->done = done;
+	op->tellings = atomic_load(&op->box->tellings);
 	op->sent_ms = clock_now_ms();
 	op_arm(op, false);
 	atomic_fetch_add(&op->fs->count.sent, 1);
@@ -257,6 +341,7 @@ void op_reply_err(struct op *op, int rc)
 {
 	if (op_claim(op)) {
 		trace(OP, "%s = %s", op->what, rc < 0 ? errno_name(rc) : "0");
+		op_said(op, rc, 0);
 		fuse_reply_err(op->req, rc < 0 ? fs_errno(rc) : 0);
 	}
 	op_unref(op);
@@ -271,22 +356,46 @@ void op_reply_attr(struct op *op, const struct stat *st, double timeout_s)
 
 void op_reply_buf(struct op *op, const void *bytes, size_t n)
 {
-	if (op_claim(op))
+	if (op_claim(op)) {
+		op_said(op, 0, n);
 		fuse_reply_buf(op->req, bytes, n);
+	}
 	op_unref(op);
 }
 
 void op_reply_iov(struct op *op, const struct iovec *iov, int count)
 {
-	if (op_claim(op))
+	size_t n = 0;
+
+	if (op_claim(op)) {
+		for (int i = 0; i < count; i++)
+			n += iov[i].iov_len;
+		op_said(op, 0, n);
 		fuse_reply_iov(op->req, iov, count);
+	}
 	op_unref(op);
 }
 
 void op_reply_write(struct op *op, size_t n)
 {
-	if (op_claim(op))
+	if (op_claim(op)) {
+		op_said(op, 0, n);
 		fuse_reply_write(op->req, n);
+	}
+	op_unref(op);
+}
+
+void op_reply_xattr(struct op *op, size_t n)
+{
+	if (op_claim(op))
+		fuse_reply_xattr(op->req, n);
+	op_unref(op);
+}
+
+void op_reply_seek(struct op *op, uint64_t offset)
+{
+	if (op_claim(op))
+		fuse_reply_lseek(op->req, (off_t)offset);
 	op_unref(op);
 }
 
@@ -326,18 +435,28 @@ void op_reply_entry(struct op *op, struct node *n, const struct fuse_entry_param
 
 bool op_reply_create(struct op *op, struct node *n, const struct fuse_entry_param *e)
 {
-	bool taken = op_claim(op) && fuse_reply_create(op->req, e, &op->fi) == 0;
+	struct fs *fs = op->fs;
+	bool taken;
 
-	if (!taken)
+	atomic_fetch_add(&fs->opens, 1); /* before a release may come */
+	taken = op_claim(op) && fuse_reply_create(op->req, e, &op->fi) == 0;
+	if (!taken) {
+		atomic_fetch_sub(&fs->opens, 1);
 		undo_lookup(op, n);
+	}
 	op_unref(op);
 	return taken;
 }
 
 bool op_reply_open(struct op *op)
 {
-	bool taken = op_claim(op) && fuse_reply_open(op->req, &op->fi) == 0;
+	struct fs *fs = op->fs;
+	bool taken;
 
+	atomic_fetch_add(&fs->opens, 1);
+	taken = op_claim(op) && fuse_reply_open(op->req, &op->fi) == 0;
+	if (!taken)
+		atomic_fetch_sub(&fs->opens, 1);
 	op_unref(op);
 	return taken;
 }

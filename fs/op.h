@@ -28,28 +28,37 @@ struct op {
 	fuse_req_t req;
 	const char *what;
 	int64_t since_ms;
+	int64_t since_us, ended_us; /* for the operation log; 0: not answered, or there is none */
+	int said;                   /* to the program: 0 or a positive errno */
+	size_t bytes;               /* that it read or wrote */
+	pid_t tid;                  /* the thread that asks; 0: nobody's request */
+	uid_t uid;                  /* and whose it is */
+	gid_t gid;
 	atomic_uint refs;
 
 	/* op_table->lock */
 	bool claimed, armed, blocking, interrupted;
+	bool dying; /* by a signal that ends the process */
 	bool taken; /* a write whose bytes are ours: a signal answers "written", never EINTR */
 	UT_hash_handle hh;
 
 	/* the op's owner; references are let go with it */
 	struct box *box;
 	struct node *node, *other;
-	struct handle *h;
+	struct handle *h, *h2;
 	char *name, *name2;
 	struct fuse_file_info fi;
 	struct stat stat;
 	struct fuse_entry_param entry; /* of what was made; looked up */
 	struct node *made;
-	uint64_t offset;
+	uint64_t offset, offset2, length;
 	size_t size;
 	int to_set;
 	uint32_t mode, flags;
-	unsigned epoch; /* of the box when it was sent */
-	int rc;         /* first failure of a chain of steps */
+	dev_t rdev;
+	uint32_t tellings; /* of the box when it was sent */
+	unsigned epoch;    /* of the box when it was sent */
+	int rc;            /* first failure of a chain of steps */
 	op_done *done;
 	op_step *step;                 /* what goes on after a wait for something on this side */
 	op_step *after_drain;          /* ops.c's */
@@ -60,6 +69,9 @@ struct op {
 	void (*cancel)(struct op *op); /* it was interrupted: take it out of where it waits */
 	void *owner, *where;           /* for cancel; where is NULL when it waits no more */
 	uint64_t target;               /* what it waits for; see writer.h */
+	bool drain_all;                /* not for changes alone */
+	void *held;                    /* what it waits in lives as long as it: op_hold */
+	void (*let_go)(void *held);
 	int64_t sent_ms;
 	struct op *prev, *next; /* the list in which it waits */
 };
@@ -73,17 +85,27 @@ void op_table_tick(struct op_table *t); /* notifier: ends what was interrupted a
  * handle. */
 struct op *op_new(struct fs *fs, fuse_req_t req, const char *what, uint64_t node,
 	const struct fuse_file_info *fi);
+/* The same of our own, for a node at hand. fs->lock held. */
+struct op *op_new_locked(struct fs *fs, const char *what, struct node *n);
 struct op *op_ref(struct op *op);
 void op_unref(struct op *op); /* no lock may be held */
+
+/* Once: held stays until the op is freed, then let_go, with no lock held. Takes that reference. */
+void op_hold(struct op *op, void *held, void (*let_go)(void *held));
 
 /* True once, for the one who replies. */
 bool op_claim(struct op *op);
 
+/* What the one who replies has said, for the log; rc 0 or negative. Without it: 0 and no bytes. */
+void op_said(struct op *op, int rc, size_t bytes);
+
 /*
- * From now on a signal ends it: at once if it is blocking (waits for a person or a program), else
- * when the line stalls. False: it has been signalled already, and is blocking: answer -EINTR.
+ * From now on a signal ends it: at once if it is blocking (waits for a person or a program) or the
+ * signal ends the process, else when the line stalls. False: it has been signalled already, and is blocking: answer -EINTR.
  */
 bool op_arm(struct op *op, bool blocking);
+/* Blocking. It waits in a list that its cancel takes it from: where it has been signalled already, both are done here. */
+void op_arm_waiting(struct op *op);
 
 /* Takes that back, to go on with it. False: it has been answered meanwhile. */
 bool op_disarm(struct op *op);
@@ -100,6 +122,8 @@ void op_reply_attr(struct op *op, const struct stat *st, double timeout_s);
 void op_reply_buf(struct op *op, const void *bytes, size_t n);
 void op_reply_iov(struct op *op, const struct iovec *iov, int count);
 void op_reply_write(struct op *op, size_t n);
+void op_reply_xattr(struct op *op, size_t n);
+void op_reply_seek(struct op *op, uint64_t offset);
 void op_reply_poll(struct op *op, unsigned revents);
 void op_reply_statfs(struct op *op, const struct statvfs *st);
 void op_reply_readlink(struct op *op, const char *target);

@@ -6,25 +6,28 @@
 #include "fs/handle.h"
 #include "fs/learn.h"
 #include "fs/link.h"
+#include "fs/making.h"
 #include "fs/ops.h"
 #include "fs/writer.h"
 
 #include <limits.h>
 
-#define STATFS_TTL_MS 1000
+#define STATFS_TTL_MS 30000
 
 static bool is_top(const struct node *n)
 {
 	return n->parent && n->parent->kind != NODE_INSIDE;
 }
 
-static void show(struct op *op)
+void inside_show(struct op *op)
 {
 	struct stat st;
 	double ttl_s;
 
 	pthread_mutex_lock(&op->fs->lock);
 	ttl_s = learn_show_attr(op->node, &st);
+	if (writer_dirty(op->node)) /* an estimate */
+		ttl_s = 0;
 	if (is_top(op->node)) /* as it was before its attributes were known */
 		st.st_ino = attr_ino(op->box, 0, 2);
 	pthread_mutex_unlock(&op->fs->lock);
@@ -68,7 +71,7 @@ static void asked(struct op *op, struct remote_reply *reply)
 		rc = -EBADMSG;
 	pthread_mutex_lock(&fs->lock);
 	if (rc == -ENOENT && !op->node->gone && !is_top(op->node))
-		learn_absent(fs, op->node->parent, op->node->name);
+		learn_absent(fs, op->node->parent, op->node->name, op->tellings);
 	if (rc == 0 && !learn_attr(fs, op->node, &reply->attr)) {
 		node_detach(&fs->nodes, op->node); /* another file has the name now */
 		rc = -ESTALE;
@@ -76,10 +79,12 @@ static void asked(struct op *op, struct remote_reply *reply)
 	if (rc == 0)
 		writer_settle(op->node, op->epoch);
 	pthread_mutex_unlock(&fs->lock);
+	if (rc == -ENOENT && op->by_path)
+		rc = -ESTALE; /* a read by this handle may say it */
 	if (rc < 0)
 		fail(op, rc);
 	else
-		show(op);
+		inside_show(op);
 }
 
 /* Over an open handle if there is one: that is right also when the name is gone. */
@@ -88,6 +93,7 @@ static void ask(struct op *op, int drained)
 	struct remote_request rq = { .op = OP_STAT };
 	auto_buf path = BUF_INIT(1);
 	struct handle *h;
+	bool gone;
 	int rc = 0;
 
 	pthread_mutex_lock(&op->fs->lock);
@@ -104,11 +110,27 @@ static void ask(struct op *op, int drained)
 		rc = node_path(op->node, &path);
 		rq.path = buf_text(&path);
 	}
+	gone = rc == -ESTALE && op->h && op->h->local && op->node->known;
 	pthread_mutex_unlock(&op->fs->lock);
-	if (rc < 0)
+	if (gone) /* open here alone, and its name has gone: what is known is all */
+		inside_show(op);
+	else if (rc < 0)
 		op_reply_err(op, rc);
 	else
 		op_send(op, &rq, asked);
+}
+
+/* Behind what is pending, without waiting for it. */
+static void asked_behind(struct parcel *p, struct remote_reply *reply)
+{
+	p->op->epoch = p->generation;
+	if (reply->rc == 0) {
+		scoped_lock(&p->op->fs->lock);
+		making_over(p->op->node);
+	}
+	if (reply->rc == -EBADF && p->h->open_rc < 0)
+		reply->rc = p->h->open_rc;
+	asked(p->op, reply);
 }
 
 static void listed(struct op *op, int rc)
@@ -127,7 +149,7 @@ static void listed(struct op *op, int rc)
 	op->where = NULL;
 	pthread_mutex_unlock(&fs->lock);
 	if (known)
-		show(op);
+		inside_show(op);
 	else if (!l && (rc == -ETIMEDOUT || rc == -ENOTCONN))
 		op_reply_err(op, rc);
 	else
@@ -138,24 +160,58 @@ static void listed(struct op *op, int rc)
 static bool remembered(struct node *n)
 {
 	struct item *item;
+	int64_t until_ms;
 
 	if (!n->known || (n->writer && n->writer->dirty))
 		return false;
 	if (clock_now_ms() < n->until_ms)
 		return true;
-	if (n->gone || is_top(n) || dir_find(n->parent, n->name, &item) != 1 || item->stale)
+	if (n->gone || is_top(n) || dir_find(n->parent, n->name, &item) != 1)
 		return false;
-	return node_learn(n, &item->attr, n->parent->dir->until_ms);
+	until_ms = dir_item_until(n->parent, item, n);
+	return clock_now_ms() < until_ms && node_learn(n, &item->attr, until_ms);
 }
 
 /*
  * fs->lock held. Neighbours were looked at, too: then one listing is cheaper. Not for what was
- * written: only attributes of its own end a writer's estimate.
+ * written: only attributes of its own end a writer's estimate. Nor for what this mount alone has made
+ * doubtful: of the neighbours nothing is.
  */
 static bool wants_listing(struct node *n)
 {
+	struct item *item;
+
+	if (!n->gone && !is_top(n) && dir_watched(n->parent) &&
+		dir_find(n->parent, n->name, &item) == 1 && item->stale)
+		return false;
 	return !n->gone && !is_top(n) && !n->handles && !writer_dirty(n) && n->parent->dir &&
 	       dir_worth_listing(n->parent);
+}
+
+static void answer_came(struct op *op, int rc)
+{
+	bool known;
+
+	pthread_mutex_lock(&op->fs->lock);
+	known = remembered(op->node);
+	pthread_mutex_unlock(&op->fs->lock);
+	if (known)
+		inside_show(op);
+	else
+		ask(op, 0);
+}
+
+/* fs->lock held; let go when true: the attributes are on their way, as a flush has asked for them. */
+static bool wait_for_answer(struct op *op)
+{
+	op->step = answer_came;
+	if (!writer_drain_all(op->node, op))
+		return false;
+	op_ref(op);
+	pthread_mutex_unlock(&op->fs->lock);
+	op_arm(op, false);
+	op_unref(op);
+	return true;
 }
 
 void inside_getattr(struct op *op)
@@ -167,10 +223,16 @@ void inside_getattr(struct op *op)
 
 	pthread_mutex_lock(&fs->lock);
 	if (writer_pending(n)) {
-		if (!op_drain_unlock(op, n, ask))
-			ask(op, 0);
+		op_ref(op);
+		writer_ask(n, NULL, OP_FSTAT, asked_behind)->op = op;
+		pthread_mutex_unlock(&fs->lock);
+		op_arm(op, false);
+		writer_push(fs, n, true);
+		op_unref(op);
 		return;
 	}
+	if (writer_dirty(n) && writer_asked(n) && wait_for_answer(op))
+		return;
 	known = remembered(n);
 	if (!known && wants_listing(n)) {
 		op->step = listed;
@@ -179,7 +241,7 @@ void inside_getattr(struct op *op)
 	}
 	pthread_mutex_unlock(&fs->lock);
 	if (known) {
-		show(op);
+		inside_show(op);
 	} else if (!fetch) {
 		ask(op, 0);
 	} else {
@@ -188,143 +250,6 @@ void inside_getattr(struct op *op)
 		if (fresh)
 			dir_fetch(fs, fetch);
 	}
-}
-
-/* --- setattr ------------------------------------------------------------ */
-
-#define SET_OWNER (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)
-#define SET_TIMES                                                                                  \
-	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |                     \
-		FUSE_SET_ATTR_MTIME_NOW)
-
-static void set_next(struct op *op, int drained);
-
-static void was_set(struct op *op, struct remote_reply *reply)
-{
-	struct fs *fs = op->fs;
-	int rc = reply->rc;
-
-	if (rc == 0 && !reply->has_attr)
-		rc = -EBADMSG;
-	pthread_mutex_lock(&fs->lock);
-	if (rc == 0 && !learn_attr(fs, op->node, &reply->attr)) {
-		node_detach(&fs->nodes, op->node);
-		rc = -ESTALE;
-	}
-	if (rc == 0)
-		writer_settle(op->node, op->epoch);
-	if (rc < 0)
-		node_doubt(op->node);
-	pthread_mutex_unlock(&fs->lock);
-	if (rc < 0)
-		op_reply_err(op, rc);
-	else
-		set_next(op, 0);
-}
-
-static struct timespec time_to_set(const struct op *op, int bit, int now_bit, struct timespec value)
-{
-	if (op->to_set & now_bit)
-		return (struct timespec){ .tv_nsec = UTIME_NOW };
-	if (op->to_set & bit)
-		return value;
-	return (struct timespec){ .tv_nsec = UTIME_OMIT };
-}
-
-/* fs->lock held. Takes the next thing off to_set; false: nothing is left. */
-static bool next_request(struct op *op, struct remote_request *rq)
-{
-	const struct stat *st = &op->stat;
-
-	if (op->to_set & FUSE_SET_ATTR_SIZE) {
-		op->to_set &= ~FUSE_SET_ATTR_SIZE;
-		rq->op =
-			op->h && op->h->remote_open && op->h->writable ? OP_FTRUNCATE : OP_TRUNCATE;
-		rq->handle = rq->op == OP_FTRUNCATE ? op->h->remote : 0;
-		rq->size = (uint64_t)st->st_size;
-	} else if (op->to_set & FUSE_SET_ATTR_MODE) {
-		op->to_set &= ~FUSE_SET_ATTR_MODE;
-		rq->op = OP_CHMOD;
-		rq->mode = st->st_mode & 07777;
-	} else if (op->to_set & SET_OWNER) {
-		rq->op = OP_CHOWN;
-		rq->uid = op->to_set & FUSE_SET_ATTR_UID ? box_take_uid(op->box, st->st_uid)
-							 : REMOTE_ID_KEEP;
-		rq->gid = op->to_set & FUSE_SET_ATTR_GID ? box_take_gid(op->box, st->st_gid)
-							 : REMOTE_ID_KEEP;
-		op->to_set &= ~SET_OWNER;
-	} else if (op->to_set & SET_TIMES) {
-		rq->op = OP_UTIMENS;
-		rq->atime =
-			time_to_set(op, FUSE_SET_ATTR_ATIME, FUSE_SET_ATTR_ATIME_NOW, st->st_atim);
-		rq->mtime =
-			time_to_set(op, FUSE_SET_ATTR_MTIME, FUSE_SET_ATTR_MTIME_NOW, st->st_mtim);
-		op->to_set &= ~SET_TIMES;
-	} else {
-		return false;
-	}
-	return true;
-}
-
-/* fs->lock held. tar's chmod and chown are mostly what is already so. */
-static void skip_what_is_so(struct op *op)
-{
-	const struct attr *a = &op->node->attr;
-
-	if (!op->node->known || clock_now_ms() >= op->node->until_ms)
-		return;
-	if ((op->to_set & FUSE_SET_ATTR_MODE) && (op->stat.st_mode & 07777) == (a->mode & 07777))
-		op->to_set &= ~FUSE_SET_ATTR_MODE;
-	if ((op->to_set & FUSE_SET_ATTR_UID) && op->stat.st_uid == box_show_uid(op->box, a->uid))
-		op->to_set &= ~FUSE_SET_ATTR_UID;
-	if ((op->to_set & FUSE_SET_ATTR_GID) && op->stat.st_gid == box_show_gid(op->box, a->gid))
-		op->to_set &= ~FUSE_SET_ATTR_GID;
-}
-
-static void set_next(struct op *op, int drained)
-{
-	struct remote_request rq = { 0 };
-	auto_buf path = BUF_INIT(1);
-	struct fs *fs = op->fs;
-	bool more;
-	int rc = 0;
-
-	pthread_mutex_lock(&fs->lock);
-	op->epoch = writer_generation(op->node);
-	more = next_request(op, &rq);
-	if (more && rq.op != OP_FTRUNCATE)
-		rc = node_path(op->node, &path);
-	if (more && !op->node->gone && !is_top(op->node))
-		dir_touch(op->node->parent);
-	pthread_mutex_unlock(&fs->lock);
-	rq.path = rq.op != OP_FTRUNCATE ? buf_text(&path) : NULL;
-	if (rc < 0)
-		op_reply_err(op, rc);
-	else if (more)
-		op_send(op, &rq, was_set);
-	else
-		inside_getattr(op);
-}
-
-/* A truncation changes the content: what was read ahead is old. */
-static void set_first(struct op *op, int drained)
-{
-	set_next(op, 0);
-}
-
-void inside_setattr(struct op *op)
-{
-	struct fs *fs = op->fs;
-	struct handle *h;
-
-	pthread_mutex_lock(&fs->lock);
-	skip_what_is_so(op);
-	if (op->to_set & FUSE_SET_ATTR_SIZE) {
-		for (h = op->node->handles; h; h = h->next)
-			h->reader.generation--; /* whatever is held does not fit any more */
-	}
-	if (!op_drain_unlock(op, op->node, set_first))
-		set_first(op, 0);
 }
 
 /* --- readlink, statfs ----------------------------------------------------- */

@@ -1,15 +1,18 @@
 /* Open files of the sandbox. */
+#include "common/base/clock.h"
+#include "fs/ahead.h"
 #include "fs/box.h"
 #include "fs/dircache.h"
 #include "fs/handle.h"
 #include "fs/learn.h"
+#include "fs/making.h"
 #include "fs/notify.h"
 #include "fs/ops.h"
 #include "fs/writer.h"
 
 #include <fcntl.h>
 
-static uint32_t open_flags(int flags)
+uint32_t inside_open_flags(int flags)
 {
 	uint32_t f = 0;
 
@@ -24,22 +27,10 @@ static uint32_t open_flags(int flags)
 	return f;
 }
 
-/* /proc and /sys: the size says nothing, each read is made by the kernel over there. */
-static bool is_virtual(const struct node *n)
-{
-	const struct node *top = n;
-
-	while (top->parent && top->parent->kind == NODE_INSIDE && top->parent->parent &&
-		top->parent->parent->kind == NODE_INSIDE)
-		top = top->parent;
-	return strcmp(top->name, "proc") == 0 || strcmp(top->name, "sys") == 0;
-}
-
-/* fs->lock held. Its one reference is the kernel's, until release. */
-static struct handle *handle_for(struct op *op, struct node *n, const struct remote_reply *reply)
+struct handle *inside_handle_for(struct op *op, struct node *n, const struct remote_reply *reply)
 {
 	struct handle *h = handle_new(n);
-	uint32_t flags = open_flags(op->fi.flags);
+	uint32_t flags = inside_open_flags(op->fi.flags);
 	bool empty = S_ISREG(reply->attr.mode) && reply->attr.size == 0;
 
 	h->remote_open = true;
@@ -47,11 +38,12 @@ static struct handle *handle_for(struct op *op, struct node *n, const struct rem
 	h->readable = flags & OPEN_READ;
 	h->writable = flags & OPEN_WRITE;
 	h->append = flags & OPEN_APPEND;
-	h->direct = is_virtual(n) || (empty && !h->writable);
+	h->direct = node_is_virtual(n) || (empty && !h->writable);
 	h->whole = h->writable && empty;
 	handle_opened(h);
 	op->fi.fh = (uintptr_t)h;
 	op->fi.direct_io = h->direct;
+	op->fi.noflush = !h->writable;
 	return h;
 }
 
@@ -62,6 +54,7 @@ static bool pages_stand(struct node *n, const struct attr *a)
 	bool same = stamp_same(&n->filled, &now) && !(n->writer && n->writer->dirty);
 
 	n->filled = now;
+	n->may_read = n->may_read && same;
 	return same;
 }
 
@@ -81,32 +74,32 @@ static void reply_open(void *arg)
 	}
 }
 
-static void opened(struct op *op, struct remote_reply *reply)
+/* local: no file is open at the far end, its content is here. */
+static void finish_open(struct op *op, struct remote_reply *reply, bool local)
 {
 	struct fs *fs = op->fs;
 	struct node *n = op->node;
+	struct handle *h;
 	struct stamp now;
 	bool other, outdated;
 
-	if (reply->rc == 0 && !reply->has_attr)
-		reply->rc = -EBADMSG;
-	if (reply->rc < 0) {
-		op_reply_err(op, reply->rc);
-		return;
-	}
-	box_learn_far(op->box);
 	pthread_mutex_lock(&fs->lock);
-	other = !learn_attr(fs, n, &reply->attr);
+	other = !local && !learn_attr(fs, n, &reply->attr);
 	if (other) {
 		node_detach(&fs->nodes,
 			n); /* the name is another file's: the kernel looks it up again */
 	} else {
 		if (op->fi.flags & O_TRUNC)
 			writer_settle(n, op->epoch);
-		handle_for(op, n, reply);
+		h = inside_handle_for(op, n, reply);
+		h->local = local;
+		h->remote_open = !local;
 		op->fi.keep_cache = pages_stand(n, &reply->attr);
+		n->may_read = n->may_read || h->readable;
 	}
 	now = stamp_of(&reply->attr);
+	if (!other && reply->has_ahead && !h->direct)
+		reader_begin(h, reply, op->size, op->epoch);
 	outdated = n->shown_ms > 0 && !stamp_same(&n->shown, &now);
 	pthread_mutex_unlock(&fs->lock);
 	if (other) {
@@ -118,6 +111,25 @@ static void opened(struct op *op, struct remote_reply *reply)
 	} else {
 		reply_open(op);
 	}
+}
+
+static void opened(struct op *op, struct remote_reply *reply)
+{
+	if (reply->rc == 0 && !reply->has_attr)
+		reply->rc = -EBADMSG;
+	if (reply->rc == -ENOENT) { /* the kernel looks again, and makes it where that is wanted */
+		pthread_mutex_lock(&op->fs->lock);
+		if (!op->node->gone)
+			learn_absent(op->fs, op->node->parent, op->node->name, op->tellings);
+		pthread_mutex_unlock(&op->fs->lock);
+		reply->rc = -ESTALE;
+	}
+	if (reply->rc < 0) {
+		op_reply_err(op, reply->rc);
+		return;
+	}
+	box_learn_far(op->box);
+	finish_open(op, reply, false);
 }
 
 static void forgotten(struct op *op, struct remote_reply *reply)
@@ -132,14 +144,30 @@ static void close_again(struct op *op, uint64_t handle)
 	op_send(op_new(op->fs, NULL, "close", op->node->id, NULL), &rq, forgotten);
 }
 
-static void open_now(struct op *op, int drained)
+/* fs->lock held. Not when the kernel may have the pages already, nor what is made as it is read. */
+static size_t first_bytes(struct op *op)
 {
-	struct remote_request rq = { .op = OP_OPEN, .flags = open_flags(op->fi.flags) };
+	const struct node *n = op->node;
+	struct stamp now = stamp_of(&n->attr);
+
+	if (!n->known || n->attr.size == 0 || (op->fi.flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY)
+		return 0;
+	if (stamp_same(&n->filled, &now) || node_is_virtual(n))
+		return 0;
+	return reader_first(n->attr.size, box_max(n->box));
+}
+
+static void open_far(struct op *op, struct batch *batch)
+{
+	struct remote_request rq = { .op = OP_OPEN, .flags = inside_open_flags(op->fi.flags) };
 	auto_buf path = BUF_INIT(1);
 	int rc;
 
 	pthread_mutex_lock(&op->fs->lock);
 	op->epoch = writer_generation(op->node);
+	op->size = rq.size = first_bytes(op);
+	if (op->size)
+		ahead_missed(op->node, batch);
 	rc = node_path(op->node, &path);
 	if (rc == 0 && (op->fi.flags & O_TRUNC))
 		dir_touch(op->node->parent);
@@ -151,13 +179,69 @@ static void open_now(struct op *op, int drained)
 		op_send(op, &rq, opened);
 }
 
+/*
+ * fs->lock held. It was opened for reading before, is told to be the same since, and the kernel has its
+ * pages, or most: the far end has nothing to say.
+ */
+static bool stands(const struct op *op)
+{
+	const struct node *n = op->node;
+	struct stamp now = stamp_of(&n->attr);
+
+	return (op->fi.flags & (O_ACCMODE | O_TRUNC)) == O_RDONLY && n->may_read && n->attr.size &&
+	       stamp_same(&n->filled, &now) && !writer_dirty(n) && !node_is_virtual(n) &&
+	       clock_now_ms() < dir_attr_until(n);
+}
+
+/* From memory if it was asked for ahead or stands; else the far end opens it. */
+static void open_now(struct op *op, int rc)
+{
+	struct remote_reply has = { 0 };
+	struct batch batch = { 0 };
+	struct fs *fs = op->fs;
+	enum ahead_open from;
+
+	op_ref(op);
+	pthread_mutex_lock(&fs->lock);
+	op->step = open_now;
+	op->epoch = writer_generation(op->node);
+	from = ahead_open(op, &has, &op->size, &batch);
+	if (from == AHEAD_NONE && stands(op)) {
+		has = (struct remote_reply){ .has_attr = true, .attr = op->node->attr };
+		from = AHEAD_HAS;
+	}
+	pthread_mutex_unlock(&fs->lock);
+	if (from == AHEAD_WAIT)
+		op_arm(op, false);
+	else if (from == AHEAD_HAS)
+		finish_open(op, &has, true);
+	else
+		open_far(op, &batch);
+	op_unref(op);
+	batch_send(fs, &batch);
+	remote_reply_fini(&has);
+}
+
 void inside_open(struct op *op)
 {
 	struct node *n = op->node;
 
 	pthread_mutex_lock(&op->fs->lock);
-	if (!op_drain_unlock(op, op->fi.flags & O_TRUNC ? n : NULL, open_now))
+	if (!op_drain_unlock(op, n->making || (op->fi.flags & O_TRUNC) ? n : NULL, open_now))
 		open_now(op, 0);
+}
+
+void inside_reply_create(
+	struct op *op, struct node *n, struct handle *h, const struct fuse_entry_param *e)
+{
+	struct fs *fs = op->fs;
+
+	if (!op_reply_create(op, n, e)) {
+		pthread_mutex_lock(&fs->lock);
+		handle_release(h);
+		pthread_mutex_unlock(&fs->lock);
+		handle_unref_unlocked(fs, h);
+	}
 }
 
 static void created(struct op *op, struct remote_reply *reply)
@@ -177,30 +261,29 @@ static void created(struct op *op, struct remote_reply *reply)
 	pthread_mutex_lock(&fs->lock);
 	dir_touch(op->node);
 	learn_touched(op->node);
-	n = learn_child(fs, op->node, op->name, &reply->attr);
-	h = handle_for(op, n, reply);
-	op->fi.direct_io = h->direct = is_virtual(n);
+	making_learn(op->node, true);
+	n = learn_child(fs, op->node, op->name, &reply->attr, op->tellings);
+	h = inside_handle_for(op, n, reply);
+	handle_changed(h, op);
+	op->fi.direct_io = h->direct = node_is_virtual(n);
 	pages_stand(n, &reply->attr);
 	learn_show_entry(fs, n, false, &e);
 	pthread_mutex_unlock(&fs->lock);
-	if (!op_reply_create(op, n, &e)) {
-		pthread_mutex_lock(&fs->lock);
-		handle_release(h);
-		pthread_mutex_unlock(&fs->lock);
-		handle_unref_unlocked(fs, h);
-	}
+	inside_reply_create(op, n, h, &e);
 }
 
 void inside_create(struct op *op)
 {
 	struct remote_request rq = {
 		.op = OP_OPEN,
-		.flags = open_flags(op->fi.flags) | OPEN_CREATE,
+		.flags = inside_open_flags(op->fi.flags) | OPEN_CREATE,
 		.mode = op->mode & 07777,
 	};
 	auto_buf path = BUF_INIT(1);
 	int rc;
 
+	if (making_create(op))
+		return;
 	if (op->fi.flags & O_EXCL)
 		rq.flags |= OPEN_EXCL;
 	pthread_mutex_lock(&op->fs->lock);
@@ -208,6 +291,7 @@ void inside_create(struct op *op)
 	dir_touch(op->node);
 	pthread_mutex_unlock(&op->fs->lock);
 	rq.path = buf_text(&path);
+	box_own(op->box, op->uid, op->gid, &rq);
 	if (rc < 0)
 		op_reply_err(op, rc);
 	else
@@ -252,145 +336,4 @@ void inside_read(struct op *op)
 	pthread_mutex_lock(&op->fs->lock);
 	if (!op_drain_unlock(op, op->node, read_now))
 		read_now(op, 0);
-}
-
-/* --- settling ------------------------------------------------------------- */
-
-/* The handle's failure is given back to one who hears it: who was signalled has had his answer. */
-static void reply_settled(struct op *op, int rc)
-{
-	if (op_claim(op)) {
-		int failed;
-
-		pthread_mutex_lock(&op->fs->lock);
-		failed = writer_take_error(op->h);
-		pthread_mutex_unlock(&op->fs->lock);
-		fuse_reply_err(op->req, fs_errno(failed < 0 ? failed : rc));
-	}
-	op_unref(op);
-}
-
-/* fs->lock not held. Both halves of a flush come here: the writes and the new attributes. */
-static void flush_part(struct op *op)
-{
-	bool both;
-
-	pthread_mutex_lock(&op->fs->lock);
-	both = --op->size == 0;
-	pthread_mutex_unlock(&op->fs->lock);
-	if (both)
-		reply_settled(op, 0);
-	else
-		op_unref(op);
-}
-
-static void flush_drained(struct op *op, int rc)
-{
-	flush_part(op);
-}
-
-static void flush_stat(struct op *op, struct remote_reply *reply)
-{
-	struct fs *fs = op->fs;
-	struct op *flush = op->owner;
-	struct node *n = op->node;
-
-	pthread_mutex_lock(&fs->lock);
-	if (reply->rc == 0 && reply->has_attr && writer_generation(n) == op->epoch &&
-		!writer_pending(n) && reply->attr.size == n->writer->size &&
-		learn_attr(fs, n, &reply->attr)) {
-		writer_settle(n, op->epoch);
-		if (op->h->whole) /* the pages in the kernel are what was written */
-			n->filled = stamp_of(&reply->attr);
-	}
-	pthread_mutex_unlock(&fs->lock);
-	flush_part(flush);
-	op_unref(op);
-}
-
-/*
- * The attributes are asked for right behind the last write, without waiting for it: answered in
- * order they are true; a far end that answers out of order is caught by the size or by what pends.
- */
-static void send_flush_stat(struct op *flush, unsigned generation)
-{
-	struct remote_request rq = { .op = OP_FSTAT, .handle = flush->h->remote };
-	struct op *op = op_new(flush->fs, NULL, "flush", flush->node->id, &flush->fi);
-
-	op->owner = flush;
-	op->epoch = generation;
-	op_send(op, &rq, flush_stat);
-}
-
-static void flush_all(struct op *op)
-{
-	struct fs *fs = op->fs;
-	unsigned generation;
-	bool wait;
-
-	pthread_mutex_lock(&fs->lock);
-	op->size = 2;
-	op->step = flush_drained;
-	op_ref(op); /* one for each half */
-	op_ref(op); /* ours */
-	generation = writer_generation(op->node);
-	wait = writer_drain(op->node, op);
-	pthread_mutex_unlock(&fs->lock);
-	op_arm(op, false);
-	writer_push(fs, op->node, true);
-	send_flush_stat(op, generation);
-	if (!wait)
-		flush_part(op);
-	op_unref(op);
-}
-
-void inside_flush(struct op *op)
-{
-	struct node *n = op->node;
-	bool clean;
-	int rc;
-
-	pthread_mutex_lock(&op->fs->lock);
-	clean = !op->h->writable || !n->writer || (!writer_pending(n) && !n->writer->dirty);
-	rc = clean ? writer_take_error(op->h) : 0;
-	pthread_mutex_unlock(&op->fs->lock);
-	if (clean)
-		op_reply_err(op, rc);
-	else
-		flush_all(op);
-}
-
-static void synced(struct op *op, struct remote_reply *reply)
-{
-	reply_settled(op, reply->rc);
-}
-
-static void sync_now(struct op *op, int drained)
-{
-	struct remote_request rq = { .op = OP_FSYNC, .handle = op->h->remote };
-
-	op_send(op, &rq, synced);
-}
-
-void inside_fsync(struct op *op)
-{
-	pthread_mutex_lock(&op->fs->lock);
-	if (!op_drain_unlock(op, op->node, sync_now))
-		sync_now(op, 0);
-}
-
-void inside_release(struct op *op)
-{
-	struct fs *fs = op->fs;
-	struct node *n = op->node;
-
-	pthread_mutex_lock(&fs->lock);
-	handle_release(op->h);
-	node_ref(n);
-	pthread_mutex_unlock(&fs->lock);
-	op_reply_err(op, 0);
-	writer_push(fs, n, true); /* mapped pages may have come after the flush */
-	pthread_mutex_lock(&fs->lock);
-	node_unref(fs, n);
-	pthread_mutex_unlock(&fs->lock);
 }

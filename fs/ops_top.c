@@ -2,9 +2,11 @@
 #include "fs/box.h"
 #include "fs/handle.h"
 #include "fs/learn.h"
+#include "fs/mountfile.h"
 #include "fs/ops.h"
 
 #define INSIDE_NAME "fs"
+#define RUNS_NAME   "runs"
 
 /* fs->lock held */
 static void folder_stat(const struct node *n, struct stat *ret)
@@ -29,13 +31,20 @@ static void folder_stat(const struct node *n, struct stat *ret)
 void top_getattr(struct op *op)
 {
 	struct stat st;
+	bool there = true;
 
 	pthread_mutex_lock(&op->fs->lock);
-	folder_stat(op->node, &st);
+	if (op->node->kind == NODE_RUNS || op->node->kind == NODE_RUN)
+		there = runs_stat(op->node, &st);
+	else
+		folder_stat(op->node, &st);
 	if (!op->node->box)
 		st.st_mtim.tv_sec = st.st_ctim.tv_sec = op->fs->started_wall_ms / 1000;
 	pthread_mutex_unlock(&op->fs->lock);
-	op_reply_attr(op, &st, 0);
+	if (there)
+		op_reply_attr(op, &st, 0);
+	else
+		op_reply_err(op, -ENOENT);
 }
 
 /* fs->lock held */
@@ -54,36 +63,76 @@ static struct box *box_named(struct fs *fs, struct node *parent, const char *nam
 /* fs->lock held */
 static struct node *child_of_box(struct fs *fs, struct node *parent, const char *name)
 {
-	struct node *n;
-
 	if (strcmp(name, INSIDE_NAME) == 0)
 		return node_make(&fs->nodes, parent, name, NODE_INSIDE, parent->box);
-	for (enum ctl_kind kind = 0; kind < CTL_COUNT; kind++) {
-		if (strcmp(name, ctl_names[kind]) != 0 || !ctl_exists(parent->box, kind))
-			continue;
-		n = node_make(&fs->nodes, parent, name, NODE_CTL, parent->box);
-		if (n->ctl != kind) /* once, when it is new: it is read without the lock */
-			n->ctl = kind;
-		return n;
-	}
+	if (strcmp(name, RUNS_NAME) == 0)
+		return node_make(&fs->nodes, parent, name, NODE_RUNS, parent->box);
+	for (enum ctl_kind kind = 0; kind < CTL_BOX_COUNT; kind++)
+		if (strcmp(name, ctl_names[kind]) == 0 && ctl_exists(parent->box, kind))
+			return ctl_node(fs, parent, kind, 0);
+	return NULL;
+}
+
+/* fs->lock held */
+static struct node *child_of_top(struct fs *fs, struct node *parent, const char *name)
+{
+	struct box *b = box_named(fs, parent, name);
+
+	if (b)
+		return node_make(&fs->nodes, parent, name, NODE_BOX, b);
+	if (parent->kind != NODE_ROOT)
+		return NULL;
+	if (strcmp(name, MOUNTFILE_NAME) == 0)
+		return ctl_node(fs, parent, CTL_MOUNT, 0);
+	if (fs->opt->all_namespaces && tree_has_ns(fs, name))
+		return node_make(&fs->nodes, parent, name, NODE_NS, NULL);
 	return NULL;
 }
 
 /* fs->lock held */
 static struct node *child_of(struct fs *fs, struct node *parent, const char *name)
 {
-	struct box *b;
-
-	if (parent->kind == NODE_BOX)
+	switch (parent->kind) {
+	case NODE_ROOT:
+	case NODE_NS:
+		return child_of_top(fs, parent, name);
+	case NODE_BOX:
 		return child_of_box(fs, parent, name);
-	if (parent->kind == NODE_CTL)
+	case NODE_RUNS:
+	case NODE_RUN:
+		return runs_child(fs, parent, name);
+	default:
 		return NULL;
-	b = box_named(fs, parent, name);
-	if (b)
-		return node_make(&fs->nodes, parent, name, NODE_BOX, b);
-	if (parent->kind == NODE_ROOT && fs->opt->all_namespaces && tree_has_ns(fs, name))
-		return node_make(&fs->nodes, parent, name, NODE_NS, NULL);
-	return NULL;
+	}
+}
+
+/* fs->lock held. False: it has gone meanwhile. */
+static bool show(struct fs *fs, struct node *n, struct fuse_entry_param *e)
+{
+	switch (n->kind) {
+	case NODE_CTL:
+		e->entry_timeout = 0; /* looked up at each open, so that sendfile has the size: */
+		if (ctl_stat(fs, n, &e->attr) < 0)
+			return false;
+		if (ctl_grows(fs, n))
+			e->attr.st_size = CTL_ENDLESS; /* stat asks for the true one */
+		return true;
+	case NODE_RUN:
+		e->entry_timeout = 0; /* forgotten by others, too */
+		return runs_stat(n, &e->attr);
+	case NODE_RUNS:
+		return runs_stat(n, &e->attr);
+	case NODE_INSIDE:
+		if (n->known)
+			node_stat(n, &e->attr);
+		else
+			folder_stat(n, &e->attr);
+		e->attr.st_ino = attr_ino(n->box, 0, 2);
+		return true;
+	default:
+		folder_stat(n, &e->attr);
+		return true;
+	}
 }
 
 bool top_entry(struct fs *fs, struct node *parent, const char *name, struct fuse_entry_param *ret)
@@ -93,18 +142,11 @@ bool top_entry(struct fs *fs, struct node *parent, const char *name, struct fuse
 	if (!n)
 		return false;
 	*ret = (struct fuse_entry_param){ .ino = n->id, .entry_timeout = KERNEL_TTL_S };
-	if (n->kind == NODE_CTL) {
-		ctl_stat(n, &ret->attr);
-		ret->entry_timeout = 0; /* looked up at each open, so that sendfile has the size */
-	} else if (n->kind == NODE_INSIDE && n->known) {
-		node_stat(n, &ret->attr);
-	} else {
-		folder_stat(n, &ret->attr);
-	}
-	if (n->kind == NODE_INSIDE)
-		ret->attr.st_ino = attr_ino(n->box, 0, 2);
 	node_looked_up(n);
-	return true;
+	if (show(fs, n, ret))
+		return true;
+	node_forget(fs, n, 1);
+	return false;
 }
 
 void top_lookup(struct op *op)
@@ -123,7 +165,7 @@ void top_lookup(struct op *op)
 		op_reply_err(op, -ENOENT);
 }
 
-static void add_name(struct handle *h, const char *name)
+void top_add_name(struct handle *h, const char *name)
 {
 	h->names = xrealloc(h->names, (h->name_count + 1) * sizeof(*h->names));
 	h->names[h->name_count++] = xstrdup(name);
@@ -143,10 +185,11 @@ static void snapshot(struct fs *fs, struct handle *h, struct node *n)
 	struct box *b, *next;
 
 	if (n->kind == NODE_BOX) {
-		for (enum ctl_kind kind = 0; kind < CTL_COUNT; kind++)
+		for (enum ctl_kind kind = 0; kind < CTL_BOX_COUNT; kind++)
 			if (ctl_exists(n->box, kind))
-				add_name(h, ctl_names[kind]);
-		add_name(h, INSIDE_NAME);
+				top_add_name(h, ctl_names[kind]);
+		top_add_name(h, RUNS_NAME);
+		top_add_name(h, INSIDE_NAME);
 		return;
 	}
 	HASH_ITER(hh, fs->tree.boxes, b, next)
@@ -154,11 +197,11 @@ static void snapshot(struct fs *fs, struct handle *h, struct node *n)
 		bool grouped = fs->opt->all_namespaces && !b->local;
 
 		if (n->kind == NODE_NS && strcmp(b->ns, n->name) == 0)
-			add_name(h, b->name);
+			top_add_name(h, b->name);
 		else if (n->kind == NODE_ROOT && !grouped)
-			add_name(h, b->name);
+			top_add_name(h, b->name);
 		else if (n->kind == NODE_ROOT && !has_name(h, b->ns))
-			add_name(h, b->ns);
+			top_add_name(h, b->ns);
 	}
 }
 

@@ -64,7 +64,21 @@ static void *follow(void *arg)
 	return NULL;
 }
 
-int podlog_open(struct box *b, struct podlog **ret)
+static void *list_events(void *arg)
+{
+	struct podlog *l = arg;
+	struct box *b = l->box;
+	auto_buf text = BUF_INIT(PODLOG_BYTES_MAX);
+	int rc = sandbox_events_json(b->fs->kube, b->ns, b->uid, &text);
+
+	if (rc == 0)
+		output_add(b->fs, &l->out, buf_text(&text), text.len);
+	output_end(b->fs, &l->out, rc);
+	unref(l);
+	return NULL;
+}
+
+int podlog_open(struct box *b, bool events, struct podlog **ret)
 {
 	struct podlog *l;
 	pthread_t thread;
@@ -80,7 +94,7 @@ int podlog_open(struct box *b, struct podlog **ret)
 	output_init(&l->out, PODLOG_BYTES_MAX, PODLOG_BYTES_MAX);
 	pthread_mutex_init(&l->lock, NULL);
 	clock_cond_init(&l->room);
-	rc = pthread_create(&thread, NULL, follow, l);
+	rc = pthread_create(&thread, NULL, events ? list_events : follow, l);
 	if (rc) {
 		l->refs = 1;
 		unref(l);

@@ -1,6 +1,6 @@
 /*
- * The container's log as one reader follows it: a thread that asks the API
- * server and an output that is read. One for each open handle, at most
+ * The container's log as one reader follows it, or the Pod's events as they are now: a thread that asks
+ * the API server and an output that is read. One for each open handle, at most
  * PODLOG_MAX in the mount.
  */
 #ifndef SBX_FS_PODLOG_H
@@ -15,7 +15,7 @@ struct box;
 struct podlog;
 
 /* -EMFILE: too many are open. */
-int podlog_open(struct box *b, struct podlog **ret);
+int podlog_open(struct box *b, bool events, struct podlog **ret);
 struct output *podlog_output(struct podlog *l);
 void podlog_more(struct podlog *l);  /* the reader has gone on: there may be room */
 void podlog_close(struct podlog *l); /* takes NULL; does not wait for the thread */

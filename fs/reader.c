@@ -108,6 +108,28 @@ static struct block *ask(
 	return b;
 }
 
+size_t reader_first(uint64_t size, size_t max)
+{
+	uint64_t want = size <= READER_FIRST_WHOLE ? (size + PAGE - 1) / PAGE * PAGE : READER_FIRST;
+
+	return want < max ? want : max;
+}
+
+void reader_begin(struct handle *h, struct remote_reply *reply, size_t want, unsigned generation)
+{
+	struct fs *fs = h->node->box->fs;
+	struct reader *r = &h->reader;
+	struct block *none = NULL;
+	struct block *b = ask(fs, r, 0, want, &none);
+
+	b->ready = true;
+	b->ready_ms = clock_now_ms();
+	b->refs--;
+	remote_reply_move(&b->reply, reply);
+	r->generation = generation;
+	r->stamp = stamp_of(&b->reply.attr);
+}
+
 /* Drops what lies behind, is old, or belongs to an earlier content. */
 static void tidy(struct fs *fs, struct handle *h, uint64_t offset, bool in_order)
 {
@@ -117,6 +139,9 @@ static void tidy(struct fs *fs, struct handle *h, uint64_t offset, bool in_order
 	bool same = r->generation == generation && stamp_same(&r->stamp, &stamp);
 	struct block *b, *next;
 
+	if (h->local &&
+		!h->remote_open) /* goes_late has looked at what it holds; there is no more */
+		return;
 	DL_FOREACH_SAFE(r->blocks, b, next)
 	{
 		bool behind = b->ready && end_of(b) + SLACK < offset;
@@ -142,7 +167,7 @@ static void adapt(struct reader *r, uint64_t offset, uint64_t end, bool ordered)
 	else if (r->window == 0)
 		r->window = READER_WINDOW_MIN;
 	else if (end > r->high && r->window < READER_WINDOW_MAX)
-		r->window *= 2;
+		r->window *= READER_GROWS;
 	r->high = !ordered || end > r->high ? end : r->high;
 	r->started = true;
 }
@@ -176,6 +201,17 @@ static void cover(
 	}
 }
 
+/* Where what is held or asked for ends, from at on. */
+static uint64_t covered(struct reader *r, uint64_t at)
+{
+	struct block *b;
+
+	while ((b = find(r, at)))
+		at = end_of(b);
+	return at;
+}
+
+/* Only when half of the window is open: so that few requests, and large ones, go on filling it. */
 static void ahead(struct fs *fs, struct handle *h, uint64_t at, struct block **to_send)
 {
 	struct reader *r = &h->reader;
@@ -185,6 +221,8 @@ static void ahead(struct fs *fs, struct handle *h, uint64_t at, struct block **t
 
 	if (end > size)
 		end = size;
+	if (covered(r, at) >= at + r->window / 2)
+		return;
 	while (at < end && fs->ahead_bytes < READER_AHEAD_MAX) {
 		struct block *b = find(r, at);
 		uint64_t stop = b ? 0 : gap_end(r, at, end);
@@ -315,6 +353,189 @@ static struct block *reversed(struct block *b)
 	return first;
 }
 
+/* --- files that were opened here alone ------------------------------------- */
+
+static bool fits(const struct handle *h)
+{
+	struct stamp stamp = stamp_of(&h->node->attr);
+
+	return h->reader.generation == writer_generation(h->node) &&
+	       stamp_same(&h->reader.stamp, &stamp);
+}
+
+/* fs->lock held. The content that the open had answers the read, and still stands for the file. */
+static bool answers(struct handle *h, const struct op *op)
+{
+	struct block *b = find(&h->reader, op->offset);
+
+	return b && b->ready && (h->reader.orphan || (fits(h) && !is_old(b))) &&
+	       (is_short(b) || op->offset + op->size <= end_of(b));
+}
+
+static void closed(struct op *op, struct remote_reply *reply)
+{
+	op_unref(op);
+}
+
+/* fs->lock held. Who has the name now may be another file: then what is held stays right. */
+static void take_open(struct op *op, struct remote_reply *reply)
+{
+	struct handle *h = op->h;
+	const struct attr *a = &h->node->attr;
+
+	h->reader.opening = false;
+	h->reader.tried = true;
+	h->remote_open = reply->rc == 0 && reply->has_attr && reply->attr.ino == a->ino &&
+			 reply->attr.dev == a->dev && !h->node->gone;
+	h->reader.orphan =
+		!h->remote_open && (reply->rc == 0 || reply->rc == -ENOENT || reply->rc == -ESTALE);
+	if (!h->remote_open)
+		return;
+	h->remote = reply->handle;
+	if (reply->has_ahead && !h->reader.blocks)
+		reader_begin(h, reply, op->size, op->epoch);
+}
+
+static void opened_late(struct op *op, struct remote_reply *reply)
+{
+	struct remote_request rq = { .op = OP_CLOSE, .handle = reply->handle };
+	struct fs *fs = op->fs;
+	struct op *late;
+	bool ours, orphan;
+
+	pthread_mutex_lock(&fs->lock);
+	take_open(op, reply);
+	late = take_ptr(op->h->reader.late);
+	ours = op->h->remote_open;
+	orphan = op->h->reader.orphan;
+	pthread_mutex_unlock(&fs->lock);
+	if (reply->rc == 0 && !ours)
+		op_send(op_new(fs, NULL, "close", op->node->id, NULL), &rq, closed);
+	op_resume_all(late, ours || orphan ? 0 : reply->rc);
+	op_unref(op);
+}
+
+static void read_late(struct op *op, int rc)
+{
+	if (rc < 0)
+		op_reply_err(op, rc);
+	else
+		reader_read(op);
+}
+
+/* No lock held. fi: of any request on it. */
+static void open_late(struct fs *fs, uint64_t node, const struct fuse_file_info *fi)
+{
+	struct remote_request rq = { .op = OP_OPEN, .flags = OPEN_READ };
+	struct op *op = op_new(fs, NULL, "open-late", node, fi);
+	struct remote_reply reply = { 0 };
+	auto_buf path = BUF_INIT(1);
+
+	pthread_mutex_lock(&fs->lock);
+	op->epoch = writer_generation(op->node);
+	op->size = rq.size = reader_first(op->node->attr.size, box_max(op->box));
+	reply.rc = node_path(op->node, &path);
+	pthread_mutex_unlock(&fs->lock);
+	rq.path = buf_text(&path);
+	if (reply.rc < 0)
+		opened_late(op, &reply);
+	else
+		op_send(op, &rq, opened_late);
+}
+
+/* True: it goes on, or has failed, by itself. */
+static bool goes_late(struct op *op)
+{
+	struct handle *h = op->h;
+	struct reader *r = &h->reader;
+	bool orphan, first;
+
+	pthread_mutex_lock(&op->fs->lock);
+	if (!h->local || h->remote_open || answers(h, op)) {
+		pthread_mutex_unlock(&op->fs->lock);
+		return false;
+	}
+	orphan = r->orphan;
+	first = !orphan && !r->opening;
+	if (!orphan) {
+		r->opening = true;
+		op->step = read_late;
+		op_ref(op);
+		DL_APPEND(r->late, op);
+	}
+	pthread_mutex_unlock(&op->fs->lock);
+	if (orphan) {
+		op_reply_err(op, -ESTALE);
+		return true;
+	}
+	op_arm(op, false);
+	if (first)
+		open_late(op->fs, op->h->node->id, &op->fi);
+	op_unref(op);
+	return true;
+}
+
+static bool is_whole(const struct handle *h)
+{
+	return h->reader.blocks && fits(h);
+}
+
+/* fs->lock held */
+static struct handle *to_keep(struct node *n)
+{
+	struct handle *h;
+
+	DL_FOREACH(n->handles, h)
+	{
+		if (h->local && !h->remote_open && !h->reader.tried && !is_whole(h))
+			return h;
+	}
+	return NULL;
+}
+
+/* fs->lock held, and let go. */
+static void wait_for_open_unlock(
+	struct op *op, struct handle *h, void (*step)(struct op *op, int rc))
+{
+	struct fs *fs = op->fs;
+	struct fuse_file_info fi = { .fh = (uintptr_t)h };
+	uint64_t id = h->node->id;
+	bool first = !h->reader.opening;
+
+	h->reader.opening = true;
+	handle_ref(h);
+	op->step = step;
+	op_ref(op);
+	DL_APPEND(h->reader.late, op);
+	pthread_mutex_unlock(&fs->lock);
+	op_arm(op, false);
+	if (first)
+		open_late(fs, id, &fi);
+	handle_unref_unlocked(fs, h);
+	op_unref(op);
+}
+
+bool reader_keep(struct op *op, struct node *n, void (*step)(struct op *op, int rc))
+{
+	struct handle *h;
+
+	pthread_mutex_lock(&op->fs->lock);
+	h = n ? to_keep(n) : NULL;
+	if (h)
+		wait_for_open_unlock(op, h, step);
+	else
+		pthread_mutex_unlock(&op->fs->lock);
+	return h;
+}
+
+bool reader_open_unlock(struct op *op, struct handle *h, void (*step)(struct op *op, int rc))
+{
+	if (!h->local || h->remote_open || h->reader.tried)
+		return false;
+	wait_for_open_unlock(op, h, step);
+	return true;
+}
+
 void reader_read(struct op *op)
 {
 	struct fs *fs = op->fs;
@@ -324,6 +545,10 @@ void reader_read(struct op *op)
 	uint64_t end = op->offset + op->size;
 	bool ordered;
 
+	if (goes_late(op)) {
+		free(w);
+		return;
+	}
 	w->op = op;
 	op_ref(op); /* it may be answered before the requests are out */
 	op_arm(op, false);
@@ -332,7 +557,7 @@ void reader_read(struct op *op)
 	adapt(r, op->offset, end, ordered);
 	tidy(fs, op->h, op->offset, ordered);
 	cover(fs, op->h, w, end, &to_send);
-	if (ordered)
+	if (ordered && (!op->h->local || op->h->remote_open))
 		ahead(fs, op->h, end, &to_send);
 	DL_APPEND(r->waits, w);
 	list = completed(r);

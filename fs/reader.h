@@ -14,10 +14,15 @@
 
 #define READER_WINDOW_MIN (256u * 1024)
 #define READER_WINDOW_MAX (4u * 1024 * 1024)
+#define READER_GROWS      4 /* times, with each read that is in order */
+/* A file up to that comes whole with its open, a larger one begins with so much. */
+#define READER_FIRST_WHOLE (128u * 1024)
+#define READER_FIRST       (64u * 1024)
 /* Of all open files together, ahead of what was asked for. */
 #define READER_AHEAD_MAX (64u * 1024 * 1024)
 
 struct fs;
+struct handle;
 struct op;
 
 struct reader {
@@ -28,10 +33,37 @@ struct reader {
 	bool started;
 	unsigned generation; /* of the writer when they were asked for */
 	struct stamp stamp;  /* of the file then, as far as it was known */
+	struct op *late;     /* reads that wait for the far end to open it */
+	bool opening, tried;
+	bool orphan; /* it cannot: what is held is all that there is */
 };
+
+/*
+ * How many of the first bytes of a file of size are worth coming with its open: all of a small one,
+ * else what the first read asks for. In whole pages, as the kernel reads.
+ */
+size_t reader_first(uint64_t size, size_t max);
+
+/*
+ * The first reply->n bytes of the file came with its open, want having been asked for when the writer
+ * was at generation. Takes them out of reply. fs->lock held.
+ */
+void reader_begin(struct handle *h, struct remote_reply *reply, size_t want, unsigned generation);
 
 /* Answers op (op->h, offset, size), now or later. No lock held. */
 void reader_read(struct op *op);
+
+/*
+ * The name of n is about to go: files open here alone are opened at the far end first. True: op->step
+ * runs when they are, or cannot be; ask again then. No lock held.
+ */
+bool reader_keep(struct op *op, struct node *n, void (*step)(struct op *op, int rc));
+
+/*
+ * fs->lock held, and let go when true: h is open here alone, and op->step runs when it is at the far end,
+ * too, or cannot be (h->remote_open tells).
+ */
+bool reader_open_unlock(struct op *op, struct handle *h, void (*step)(struct op *op, int rc));
 
 /* fs->lock held. */
 void reader_fini(struct fs *fs, struct reader *r);

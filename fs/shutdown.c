@@ -2,9 +2,14 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/kube/keep.h"
 #include "common/kube/net.h"
+#include "common/kube/rest.h"
 #include "fs/box.h"
 #include "fs/notify.h"
+#include "fs/oplog.h"
+
+#include <fcntl.h>
 
 #define BYE_MS      500
 #define THREADS_MAX 256
@@ -67,6 +72,32 @@ static bool close_sessions(struct fs *fs, int64_t deadline_ms)
 	return ok;
 }
 
+static void stop_keeping(struct fs *fs)
+{
+	if (fs->kube)
+		kube_interrupt(fs->kube);
+	keep_close(fs->keep);
+}
+
+/*
+ * When it has left our namespace, what is on its folder now may be another's, and libfuse would unmount
+ * that, unless poll(2) says POLLERR of the device, as it does of a pipe that nobody reads. The copies elsewhere
+ * answer "not connected" from the moment in which nobody holds the device.
+ */
+static void leave_mount(struct fs *fs)
+{
+	int nobody[2];
+
+	if (atomic_load(&fs->gone)) {
+		if (pipe2(nobody, O_CLOEXEC) < 0)
+			return; /* the end of this process does the same */
+		close(nobody[0]);
+		dup3(nobody[1], fuse_session_fd(fs->se), O_CLOEXEC);
+		close(nobody[1]);
+	}
+	fuse_session_unmount(fs->se);
+}
+
 bool shutdown_all(struct fs *fs)
 {
 	int64_t deadline_ms = deadline_after(SHUTDOWN_MS);
@@ -74,18 +105,22 @@ bool shutdown_all(struct fs *fs)
 
 	notifier_mute(fs->notifier);
 	fuse_remove_signal_handlers(fs->se);
-	fuse_session_unmount(fs->se);
+	leave_mount(fs);
 	ok = close_sessions(fs, deadline_ms);
+	oplog_end(fs->oplog);
 	if (!ok || deadline_passed(deadline_ms)) {
 		log_warn("some streams did not end in time");
 		_exit(0); /* the mount is gone; waiting on would help nobody */
 	}
 	tree_close(fs);
+	stop_keeping(fs);
 	return true;
 }
 
 int shutdown_failed(struct fs *fs)
 {
 	tree_close(fs);
+	stop_keeping(fs);
+	oplog_end(fs->oplog);
 	return 1;
 }

@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 
+#define HOLE                                                                                       \
+	(64 * 1024u) /* a multiple of a file system's block: a hole in a part of one frees nothing */
+
 void spool_init(struct spool *s)
 {
 	*s = (struct spool){ .fd = -1 };
-	buf_init(&s->mem, SPOOL_MEMORY_MAX);
+	buf_init(&s->mem, SPOOL_MEMORY_MAX + SPOOL_SLACK);
 }
 
 void spool_fini(struct spool *s)
@@ -35,79 +38,123 @@ static int open_file(void)
 	return fd;
 }
 
-static int write_at(int fd, const char *bytes, size_t n, uint64_t offset)
+/* How many were written; rc is set when that is not all. */
+static size_t write_some(struct spool *s, const char *bytes, size_t n, uint64_t offset)
 {
-	ssize_t rc;
+	size_t at = 0;
 
-	for (size_t at = 0; at < n; at += (size_t)rc) {
-		rc = pwrite(fd, bytes + at, n - at, (off_t)(offset + at));
-		if (rc < 0 && errno == EINTR)
-			rc = 0;
-		else if (rc <= 0)
-			return rc < 0 ? -errno : -EIO;
+	s->rc = 0;
+	while (at < n && s->rc == 0) {
+		ssize_t got = pwrite(s->fd, bytes + at, n - at, (off_t)(offset + at));
+
+		if (got > 0)
+			at += (size_t)got;
+		else if (got == 0 || errno != EINTR)
+			s->rc = got == 0 ? -EIO : -errno;
 	}
-	return 0;
+	return at;
 }
 
-static int spill(struct spool *s)
+int spool_flush(struct spool *s)
 {
-	auto_close int fd = open_file();
-	int rc;
+	size_t n;
+	int fd;
 
-	if (fd < 0)
-		return fd;
-	rc = write_at(fd, buf_text(&s->mem), s->mem.len, 0);
-	if (rc < 0)
-		return rc;
-	s->fd = take_fd(fd);
-	buf_fini(&s->mem);
-	return 0;
+	if (s->fd < 0 ? s->mem.len <= SPOOL_MEMORY_MAX : s->mem.len == 0)
+		return s->rc = 0;
+	if (s->fd < 0) {
+		fd = open_file();
+		if (fd < 0)
+			return s->rc = fd;
+		s->fd = fd;
+	}
+	n = write_some(s, s->mem.data, s->mem.len, s->mem_at);
+	buf_drop(&s->mem, n);
+	s->mem_at += n;
+	if (s->mem.len == 0)
+		buf_fini(&s->mem);
+	return s->rc;
 }
 
 int spool_add(struct spool *s, const void *bytes, size_t n)
 {
-	int rc = 0;
+	bool straight = s->fd >= 0 && s->mem.len == 0;
+	size_t put = straight ? write_some(s, bytes, n, s->len) : 0;
 
-	if (s->fd < 0 && s->mem.len + n <= SPOOL_MEMORY_MAX) {
-		buf_add(&s->mem, bytes, n);
-	} else {
-		if (s->fd < 0)
-			rc = spill(s);
-		if (rc == 0)
-			rc = write_at(s->fd, bytes, n, s->len);
-	}
-	if (rc == 0)
-		s->len += n;
-	return rc;
+	if (s->mem.len + n - put > SPOOL_MEMORY_MAX + SPOOL_SLACK)
+		return -ENOBUFS;
+	if (straight)
+		s->mem_at = s->len + put;
+	buf_add(&s->mem, (const char *)bytes + put, n - put);
+	s->len += n;
+	if (!straight)
+		spool_flush(s);
+	return 0;
+}
+
+static ssize_t read_file(const struct spool *s, uint64_t offset, char *ret, size_t n)
+{
+	ssize_t got;
+
+	do
+		got = pread(s->fd, ret, n, (off_t)offset);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got == 0 ? -EIO : got;
 }
 
 ssize_t spool_read(struct spool *s, uint64_t offset, void *ret, size_t n)
 {
-	ssize_t rc;
+	size_t at = 0;
 
 	if (offset < s->start)
-		return -EIO;
+		return -ENODATA;
 	if (offset >= s->len)
 		return 0;
 	if (n > s->len - offset)
 		n = s->len - offset;
-	if (s->fd < 0) {
-		memcpy(ret, s->mem.data + offset, n);
-		return (ssize_t)n;
+	while (at < n && offset + at < s->mem_at) {
+		size_t left = s->mem_at - offset - at;
+		ssize_t got =
+			read_file(s, offset + at, (char *)ret + at, n - at < left ? n - at : left);
+
+		if (got < 0)
+			return at > 0 ? (ssize_t)at : got;
+		at += (size_t)got;
 	}
-	do
-		rc = pread(s->fd, ret, n, (off_t)offset);
-	while (rc < 0 && errno == EINTR);
-	return rc < 0 ? -errno : rc == 0 ? -EIO : rc;
+	if (at < n)
+		memcpy((char *)ret + at, s->mem.data + (offset + at - s->mem_at), n - at);
+	return (ssize_t)n;
 }
 
-void spool_forget(struct spool *s, uint64_t upto)
+/* From where the last hole ended: both ends are rounded down. */
+static bool punch(const struct spool *s, uint64_t upto)
 {
-	if (s->fd < 0 || upto <= s->start)
-		return;
+	uint64_t from = s->start / HOLE * HOLE;
+
+	upto = upto / HOLE * HOLE;
+	return upto <= from || fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				       (off_t)from, (off_t)(upto - from)) == 0;
+}
+
+uint64_t spool_forget(struct spool *s, uint64_t upto)
+{
+	uint64_t old = s->start;
+
 	if (upto > s->len)
 		upto = s->len;
-	if (fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)s->start,
-		    (off_t)(upto - s->start)) == 0)
-		s->start = upto;
+	if (upto <= old || (s->fd >= 0 && !punch(s, upto < s->mem_at ? upto : s->mem_at)))
+		return 0;
+	if (upto > s->mem_at) {
+		buf_drop(&s->mem, upto - s->mem_at);
+		s->mem_at = upto;
+	}
+	s->start = upto;
+	return upto - old;
+}
+
+void spool_forget_all(struct spool *s)
+{
+	spool_fini(s);
+	s->start = s->mem_at = s->len;
+	s->rc = 0;
 }

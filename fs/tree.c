@@ -3,10 +3,10 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/path.h"
-#include "common/kube/sandbox.h"
+#include "common/kube/keep.h"
 #include "fs/box.h"
 #include "fs/fs.h"
-#include "fs/job.h"
+#include "fs/jobs.h"
 #include "fs/notify.h"
 
 #define POD_JSON_MAX (2 * 1024 * 1024)
@@ -84,6 +84,8 @@ static void remove_box(struct fs *fs, struct box *b)
 	fs->tree.version++;
 	forget_name(fs, b);
 	b->running = false;
+	if (b->uid)
+		keep_drop(fs->keep, b->uid);
 	atomic_store(&b->down, -ESTALE);
 	notify_then(fs->notifier, down_later, b);
 }
@@ -113,9 +115,12 @@ static void update(struct box *b, struct found *f)
 
 	b->running = s->running && !s->deleting;
 	b->listed = true;
+	atomic_store(&b->pending, s->phase == SANDBOX_PENDING && !s->deleting);
+	pthread_mutex_lock(&b->why_lock);
 	free(b->why_not);
-	b->why_not =
-		xprintf("%s%s%s", sandbox_phase_name(s->phase), *s->reason ? ": " : "", s->reason);
+	b->why_not = xprintf("it is %s%s%s%s", sandbox_phase_name(s->phase),
+		s->deleting ? " and being deleted" : "", *s->reason ? ": " : "", s->reason);
+	pthread_mutex_unlock(&b->why_lock);
 	if (*s->container_id) {
 		free(b->container_id);
 		b->container_id = xstrdup(s->container_id);
@@ -180,6 +185,7 @@ static void put(struct tree_watch *w, const cJSON *pod)
 			f.json[n] = '\n';
 			f.json[n + 1] = '\0';
 		}
+		keep_put(w->fs->keep, &f.sandbox);
 		b = merge(w->fs, &f);
 		if (b) {
 			box_set_down(b, b->running ? 0 : -ENOTCONN);

@@ -4,132 +4,64 @@
 #include "fs/box.h"
 #include "fs/fs.h"
 #include "fs/handle.h"
+#include "fs/notify.h"
 #include "fs/op.h"
 #include "fs/ops.h"
 
 #include <utlist.h>
 
-struct chunk {
-	struct handle *h; /* holds a reference */
-	uint64_t offset, serial;
-	bool append, sent, failed;
-	char *data;
-	size_t n;
-	struct chunk *prev, *next;
-	struct chunk *next_to_send;
-};
-
 static struct writer *writer_of(struct node *n)
 {
 	if (!n->writer) {
 		n->writer = xcalloc(1, sizeof(*n->writer));
-		n->writer->next_serial = 1;
+		n->writer->lane.last = 1; /* a drainer's target is never 0 */
 	}
 	return n->writer;
 }
 
-static bool overlaps(const struct chunk *a, const struct chunk *b)
-{
-	if (a->append || b->append)
-		return true;
-	return a->offset < b->offset + b->n && b->offset < a->offset + a->n;
-}
-
-static bool must_wait(const struct writer *w, const struct chunk *c)
-{
-	for (const struct chunk *earlier = w->chunks; earlier != c; earlier = earlier->next)
-		if (overlaps(earlier, c))
-			return true;
-	return false;
-}
-
-/* fs->lock held. A last chunk that is small waits for more while something is under way. */
-static struct chunk *pick(struct writer *w, bool force, size_t max)
-{
-	struct chunk *c, *first = NULL, **end = &first;
-	bool under_way = false;
-
-	DL_FOREACH(w->chunks, c)
-	{
-		if (c->sent) {
-			under_way = true;
-			continue;
-		}
-		if (!c->next && !force && !w->drainers && under_way && c->n < max)
-			break;
-		if (must_wait(w, c))
-			continue;
-		c->sent = under_way = true;
-		c->next_to_send = NULL;
-		*end = c;
-		end = &c->next_to_send;
-	}
-	return first;
-}
-
-static void acknowledged(struct op *op, struct remote_reply *reply);
-
-static void send_all(struct fs *fs, struct chunk *c)
-{
-	struct chunk *next;
-
-	for (; c; c = next) {
-		struct remote_request rq = {
-			.op = OP_WRITE,
-			.handle = c->h->remote,
-			.offset = c->offset,
-			.size = c->n,
-			.data = c->data,
-			.n = c->n,
-		};
-		struct op *op = op_new(fs, NULL, "write-behind", c->h->node->id, NULL);
-
-		next = c->next_to_send;
-		op->where = c;
-		op_send(op, &rq, acknowledged);
-	}
-}
-
-static void chunk_free(struct fs *fs, struct chunk *c)
-{
-	handle_unref_unlocked(fs, c->h);
-	free(c->data);
-	free(c);
-}
+/* --- answers -------------------------------------------------------------- */
 
 /* fs->lock held */
-static void unlink_chunk(struct node *n, struct chunk *c)
+static void unlink_parcel(struct node *n, struct parcel *p)
 {
-	DL_DELETE(n->writer->chunks, c);
-	n->writer->bytes -= c->n;
-	n->box->unacked -= c->n;
+	lane_remove(&n->writer->lane, p);
+	n->writer->bytes -= p->rq.n;
+	n->box->unacked -= p->rq.n;
 }
 
-/* fs->lock held. The unsent chunks of the handle, taken out. */
-static struct chunk *drop_unsent(struct node *n, struct handle *h)
+/* fs->lock held. The changes of the handle that are not sent and nobody waits for, taken out. */
+static struct parcel *drop_unsent(struct node *n, struct handle *h)
 {
-	struct chunk *c, *next, *dropped = NULL;
+	struct parcel *p, *next, *dropped = NULL;
 
-	DL_FOREACH_SAFE(n->writer->chunks, c, next)
+	DL_FOREACH_SAFE(n->writer->lane.all, p, next)
 	{
-		if (c->sent || c->h != h)
+		if (p->sent || p->h != h || !p->changes || p->op)
 			continue;
-		unlink_chunk(n, c);
-		c->next_to_send = dropped;
-		dropped = c;
+		unlink_parcel(n, p);
+		p->next = dropped;
+		dropped = p;
 	}
 	return dropped;
+}
+
+/* fs->lock held. Is all through that op waits for? */
+static bool is_through(const struct writer *w, const struct op *op)
+{
+	for (const struct parcel *p = w->lane.all; p && p->serial <= op->target; p = p->next)
+		if (p->changes || op->drain_all)
+			return false;
+	return true;
 }
 
 /* fs->lock held */
 static struct op *drained(struct writer *w)
 {
-	uint64_t oldest = w->chunks ? w->chunks->serial : UINT64_MAX;
 	struct op *op, *next, *list = NULL;
 
 	DL_FOREACH_SAFE(w->drainers, op, next)
 	{
-		if (op->target >= oldest)
+		if (!is_through(w, op))
 			continue;
 		DL_DELETE(w->drainers, op);
 		DL_APPEND(list, op);
@@ -159,91 +91,117 @@ static struct op *roomy(struct box *b)
 	return list;
 }
 
-static void free_dropped(struct fs *fs, struct chunk *c)
+void writer_gone_through(struct fs *fs, struct node *n, struct parcel *p)
 {
-	struct chunk *next;
+	struct op *done, *room;
 
-	for (; c; c = next) {
-		next = c->next_to_send;
-		chunk_free(fs, c);
-	}
+	pthread_mutex_lock(&fs->lock);
+	unlink_parcel(n, p);
+	done = drained(n->writer);
+	room = roomy(n->box);
+	pthread_mutex_unlock(&fs->lock);
+	lane_push(fs, n, false);
+	parcel_free(fs, p);
+	op_resume_all(done, 0);
+	op_resume_all(room, 0);
 }
 
-/* fs->lock held. The kernel's pages hold what never arrived: the next open must not keep them. */
+/*
+ * fs->lock held. The kernel's pages hold what never arrived. Its own look at size and times does not find that: a
+ * file that was not written to has the old ones.
+ */
 static void distrust_pages(struct node *n)
 {
 	struct handle *h;
 
 	n->filled = (struct stamp){ 0 };
+	n->writer->lost = true;
 	DL_FOREACH(n->handles, h)
 	h->whole = false;
+	notify_pages(n->box->fs->notifier, n->id); /* pending or not, told before or not */
 }
 
-static void acknowledged(struct op *op, struct remote_reply *reply)
+void writer_fail(struct handle *h, int rc)
 {
-	struct chunk *c = op->where, *dropped = NULL, *more;
-	struct fs *fs = op->fs;
-	struct node *n = op->node;
-	struct op *done, *room;
+	struct writer *w = h->node->writer;
 
-	pthread_mutex_lock(&fs->lock);
-	unlink_chunk(n, c);
-	if (reply->rc == 0 && reply->n != c->n)
-		reply->rc = -EIO; /* all or an error, says the protocol */
-	if (reply->rc < 0) {
-		if (c->h->write_rc == 0)
-			c->h->write_rc = reply->rc;
-		dropped = drop_unsent(n, c->h);
-		distrust_pages(n);
-	} else {
-		atomic_fetch_add(&fs->count.bytes_written, c->n);
-	}
-	more = pick(n->writer, false, box_max(n->box));
-	done = drained(n->writer);
-	room = roomy(n->box);
-	pthread_mutex_unlock(&fs->lock);
-	send_all(fs, more);
-	free_dropped(fs, dropped);
-	chunk_free(fs, c);
-	op_resume_all(done, 0);
-	op_resume_all(room, 0);
-	op_unref(op);
+	if (h->write_rc == 0 && h->open_rc == 0)
+		h->write_rc = rc;
+	h->write_told = false;
+	w->asked = 0;
+	w->sets = 0;
+	h->whole = false; /* it may be released already */
+	distrust_pages(h->node);
 }
+
+static void wrote_back(struct parcel *p, struct remote_reply *reply)
+{
+	struct node *n = p->h->node;
+	struct fs *fs = n->box->fs;
+	struct parcel *dropped = NULL, *next;
+	int rc = reply->rc;
+
+	if (rc == 0 && reply->n != p->rq.n)
+		rc = -EIO; /* all or an error, says the protocol */
+	pthread_mutex_lock(&fs->lock);
+	if (rc < 0) {
+		writer_fail(p->h, rc);
+		dropped = drop_unsent(n, p->h);
+	} else {
+		atomic_fetch_add(&fs->count.bytes_written, p->rq.n);
+	}
+	pthread_mutex_unlock(&fs->lock);
+	for (; dropped; dropped = next) {
+		next = dropped->next;
+		parcel_free(fs, dropped);
+	}
+}
+
+/* --- writes ---------------------------------------------------------------- */
 
 /* fs->lock held */
 static bool merge(struct writer *w, struct op *op, const char *bytes, size_t max)
 {
-	struct chunk *tail = w->chunks ? w->chunks->prev : NULL;
+	struct parcel *tail = lane_open_end(&w->lane);
 
-	if (!tail || tail->sent || tail->h != op->h || tail->n + op->size > max)
+	if (!tail || tail->h != op->h || tail->rq.n + op->size > max)
 		return false;
-	if (!tail->append && tail->offset + tail->n != op->offset)
+	if (!tail->append && tail->rq.offset + tail->rq.n != op->offset)
 		return false;
-	tail->data = xrealloc(tail->data, tail->n + op->size);
-	memcpy(tail->data + tail->n, bytes, op->size);
-	tail->n += op->size;
+	tail->data = xrealloc(tail->data, tail->rq.n + op->size);
+	memcpy(tail->data + tail->rq.n, bytes, op->size);
+	tail->rq.n += op->size;
 	return true;
 }
 
 /* fs->lock held */
 static void add(struct writer *w, struct op *op, const char *bytes, size_t max)
 {
-	struct chunk *c;
+	struct parcel *p;
 	size_t n;
 
 	for (size_t at = 0; at < op->size; at += n) {
 		n = op->size - at < max ? op->size - at : max;
-		c = xcalloc(1, sizeof(*c));
-		c->h = op->h;
-		handle_ref(op->h);
-		c->offset = op->offset + at;
-		c->append = op->h->append;
-		c->serial = w->next_serial++;
-		c->data = xmalloc(n);
-		memcpy(c->data, bytes + at, n);
-		c->n = n;
-		DL_APPEND(w->chunks, c);
+		p = lane_add(&w->lane, op->h, OP_WRITE, wrote_back);
+		p->rq.offset = op->offset + at;
+		p->append = op->h->append;
+		p->data = xmalloc(n);
+		memcpy(p->data, bytes + at, n);
+		p->rq.n = n;
 	}
+}
+
+/* fs->lock held. From now on its attributes are an estimate. */
+static void estimate(struct node *n)
+{
+	struct writer *w = n->writer;
+
+	if (w->dirty)
+		return;
+	w->dirty = true;
+	w->size = n->attr.size;
+	w->mtime = n->attr.mtime;
+	w->sets = 0;
 }
 
 /* fs->lock held */
@@ -252,16 +210,16 @@ static void account(struct node *n, struct op *op)
 	struct writer *w = n->writer;
 	uint64_t end;
 
-	if (!w->dirty)
-		w->size = n->attr.size;
-	w->dirty = true;
+	estimate(n);
 	end = op->h->append ? w->size + op->size : op->offset + op->size;
 	if (end > w->size)
 		w->size = end;
 	clock_gettime(CLOCK_REALTIME, &w->mtime);
+	w->sets &= ~FUSE_SET_ATTR_MTIME;
 	w->generation++;
 	w->bytes += op->size;
 	n->box->unacked += op->size;
+	handle_changed(op->h, op);
 }
 
 static void wrote(struct op *op, int rc)
@@ -308,11 +266,7 @@ static void wait_unlock(struct op *op, const char *bytes)
 	op->where = op;
 	DL_APPEND(op->box->write_waiters, op);
 	pthread_mutex_unlock(&op->fs->lock);
-	if (!op_arm(op, true)) {
-		if (op_claim(op))
-			fuse_reply_err(op->req, EINTR);
-		cancel(op);
-	}
+	op_arm_waiting(op);
 	op_unref(op);
 }
 
@@ -321,12 +275,13 @@ void writer_write(struct op *op, const char *bytes)
 	struct fs *fs = op->fs;
 	struct node *n = op->node;
 	size_t max = box_max(op->box);
-	struct chunk *list;
 	bool wait;
 	int rc;
 
 	pthread_mutex_lock(&fs->lock);
-	rc = writer_take_error(op->h);
+	rc = writer_tell_error(op->h);
+	if (rc == 0)
+		rc = op->h->open_rc;
 	if (rc < 0) {
 		pthread_mutex_unlock(&fs->lock);
 		op_reply_err(op, rc);
@@ -340,7 +295,6 @@ void writer_write(struct op *op, const char *bytes)
 	if (!merge(n->writer, op, bytes, max))
 		add(n->writer, op, bytes, max);
 	account(n, op);
-	list = pick(n->writer, false, max);
 	wait = over(n);
 	if (wait) {
 		op->taken = true;
@@ -349,41 +303,58 @@ void writer_write(struct op *op, const char *bytes)
 		op_ref(op);
 	}
 	pthread_mutex_unlock(&fs->lock);
-	send_all(fs, list);
+	lane_push(fs, n, false);
 	if (!wait) {
 		op_reply_write(op, op->size);
 		return;
 	}
 	if (!op_arm(op, true) &&
-		op_claim(op)) /* signalled already; the bytes are ours all the same */
+		op_claim(op)) { /* signalled already; the bytes are ours all the same */
+		op_said(op, 0, op->size);
 		fuse_reply_write(op->req, op->size);
+	}
 	op_unref(op);
 }
 
+/* --- what waits, and what is asked ----------------------------------------- */
+
+static void wait_for(struct writer *w, struct op *op, bool all)
+{
+	op->target = w->lane.last;
+	op->drain_all = all;
+	DL_APPEND(w->drainers, op);
+}
+
+/* What has been answered is looked at still: a failure may be found in it. */
 bool writer_drain(struct node *n, struct op *op)
 {
 	struct writer *w = n->writer;
+	struct parcel *p = w ? w->lane.all : NULL;
 
-	if (!w || !w->chunks)
-		return false;
-	op->target = w->next_serial - 1;
-	DL_APPEND(w->drainers, op);
-	return true;
+	while (p && !p->changes)
+		p = p->next;
+	if (p)
+		wait_for(w, op, false);
+	return p;
+}
+
+bool writer_drain_all(struct node *n, struct op *op)
+{
+	bool wait = n->writer && n->writer->lane.all;
+
+	if (wait)
+		wait_for(n->writer, op, true);
+	return wait;
 }
 
 void writer_push(struct fs *fs, struct node *n, bool force)
 {
-	struct chunk *list;
-
-	pthread_mutex_lock(&fs->lock);
-	list = n->writer ? pick(n->writer, force, box_max(n->box)) : NULL;
-	pthread_mutex_unlock(&fs->lock);
-	send_all(fs, list);
+	lane_push(fs, n, force);
 }
 
 bool writer_pending(const struct node *n)
 {
-	return n->writer && n->writer->chunks;
+	return n->writer && n->writer->lane.changes;
 }
 
 bool writer_dirty(const struct node *n)
@@ -391,9 +362,14 @@ bool writer_dirty(const struct node *n)
 	return n->writer && n->writer->dirty;
 }
 
+bool writer_asked(const struct node *n)
+{
+	return n->writer && n->writer->asked == n->writer->generation;
+}
+
 void writer_settle(struct node *n, unsigned generation)
 {
-	if (n->writer && !n->writer->chunks && n->writer->generation == generation)
+	if (n->writer && n->writer->generation == generation)
 		n->writer->dirty = false;
 }
 
@@ -410,6 +386,90 @@ int writer_take_error(struct handle *h)
 	return rc;
 }
 
+int writer_tell_error(struct handle *h)
+{
+	int rc = h->write_told ? 0 : h->write_rc;
+
+	h->write_told = true;
+	return rc;
+}
+
+bool writer_lost(const struct node *n)
+{
+	return n->writer && n->writer->lost;
+}
+
+int writer_untold(const struct node *n)
+{
+	struct handle *h;
+
+	DL_FOREACH(n->handles, h)
+	{
+		if (h->write_rc < 0)
+			return h->write_rc;
+	}
+	return 0;
+}
+
+struct handle *writer_handle(const struct node *n)
+{
+	return writer_pending(n) ? n->writer->lane.all->prev->h : NULL;
+}
+
+/* fs->lock held. Its answer tells the attributes. */
+static struct parcel *ask(
+	struct writer *w, struct handle *h, enum remote_op what, parcel_back *back)
+{
+	struct parcel *p = lane_add(&w->lane, h, what, back);
+
+	w->asked = p->generation = w->generation;
+	return p;
+}
+
+struct parcel *writer_ask(struct node *n, struct handle *h, enum remote_op what, parcel_back *back)
+{
+	return ask(writer_of(n), writer_pending(n) ? writer_handle(n) : h, what, back);
+}
+
+struct parcel *writer_change(struct node *n, struct handle *h, parcel_back *back)
+{
+	writer_of(n)->generation++;
+	return ask(n->writer, h, OP_FSET, back);
+}
+
+struct parcel *writer_make(struct node *n, struct handle *h, parcel_back *back)
+{
+	writer_of(n)->generation++;
+	estimate(n);
+	return ask(n->writer, h, OP_OPEN, back);
+}
+
+void writer_believe(struct node *n, int sets, const struct stat *st)
+{
+	struct writer *w = writer_of(n);
+	struct timespec now;
+
+	estimate(n);
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (sets & FUSE_SET_ATTR_SIZE)
+		w->size = (uint64_t)st->st_size;
+	if (sets & FUSE_SET_ATTR_MODE)
+		w->set.st_mode = st->st_mode;
+	if (sets & FUSE_SET_ATTR_UID)
+		w->set.st_uid = st->st_uid;
+	if (sets & FUSE_SET_ATTR_GID)
+		w->set.st_gid = st->st_gid;
+	if (sets & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW))
+		w->set.st_atim = sets & FUSE_SET_ATTR_ATIME_NOW ? now : st->st_atim;
+	if (sets & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW))
+		w->set.st_mtim = sets & FUSE_SET_ATTR_MTIME_NOW ? now : st->st_mtim;
+	w->sets |= sets;
+	if (sets & FUSE_SET_ATTR_ATIME_NOW)
+		w->sets |= FUSE_SET_ATTR_ATIME;
+	if (sets & FUSE_SET_ATTR_MTIME_NOW)
+		w->sets |= FUSE_SET_ATTR_MTIME;
+}
+
 void writer_overlay(const struct writer *w, struct stat *st)
 {
 	if (!w || !w->dirty)
@@ -418,9 +478,19 @@ void writer_overlay(const struct writer *w, struct stat *st)
 	st->st_mtim = st->st_ctim = w->mtime;
 	if (st->st_blocks < (blkcnt_t)(w->size / 512))
 		st->st_blocks = (blkcnt_t)((w->size + 511) / 512);
+	if (w->sets & FUSE_SET_ATTR_MODE)
+		st->st_mode = (st->st_mode & S_IFMT) | (w->set.st_mode & 07777);
+	if (w->sets & FUSE_SET_ATTR_UID)
+		st->st_uid = w->set.st_uid;
+	if (w->sets & FUSE_SET_ATTR_GID)
+		st->st_gid = w->set.st_gid;
+	if (w->sets & FUSE_SET_ATTR_ATIME)
+		st->st_atim = w->set.st_atim;
+	if (w->sets & FUSE_SET_ATTR_MTIME)
+		st->st_mtim = w->set.st_mtim;
 }
 
 void writer_free(struct writer *w)
 {
-	free(w); /* every chunk holds the node: there are none */
+	free(w); /* every parcel holds the node: there are none */
 }

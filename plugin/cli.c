@@ -33,6 +33,8 @@ int cli_failed(const struct err *err, int rc)
 {
 	fflush(stdout);
 	say("error: %s", err_text(err, rc));
+	if (getenv(ERRNO_WANTED))
+		say(ERRNO_WORD "%s", errno_name(rc));
 	return EXIT_FAILED;
 }
 
@@ -51,18 +53,25 @@ int cli_usage(const struct cli *cli, const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
-int cli_open(const struct cli *cli, struct kube **ret, struct err *err)
+int cli_target_read(const struct cli *cli, struct kube_target **ret, struct err *err)
 {
-	struct kube_target *t;
-	int rc;
-
 	/* as kubectl: 6 shows the requests, 8 and more all there is */
 	if (cli->flags.verbosity >= VERBOSE_REQUESTS)
 		log_trace_set(cli->flags.verbosity >= VERBOSE_ALL ? "all" : "rest,watch");
-	rc = kube_target_load(&cli->flags, &t, err);
+	return kube_target_read(&cli->flags, ret, err);
+}
+
+int cli_open(const struct cli *cli, struct kube **ret, struct err *err)
+{
+	struct kube_target *t;
+	int rc = cli_target_read(cli, &t, err);
+
 	if (rc < 0)
 		return rc;
-	return kube_open(t, ret, err);
+	rc = kube_target_check(t, err);
+	if (rc < 0)
+		kube_target_free(t);
+	return rc < 0 ? rc : kube_open(t, ret, err);
 }
 
 int cli_flush(void)

@@ -27,7 +27,10 @@ int cli_failed(const struct err *err, int rc);
 /* "error: ..." and where the help is; EXIT_USAGE. */
 int cli_usage(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Kubeconfig and flags -> a client. No network yet. */
+/* Kubeconfig and flags -> where the cluster is and who we are; not yet checked (kube_target_check). */
+int cli_target_read(const struct cli *cli, struct kube_target **ret, struct err *err);
+
+/* The same, checked -> a client. No network yet. */
 int cli_open(const struct cli *cli, struct kube **ret, struct err *err);
 
 /* Flushes standard output: EXIT_DONE, or EXIT_FAILED with the sentence when it could not be

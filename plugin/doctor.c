@@ -1,152 +1,145 @@
-#include "common/kube/json.h"
+#include "common/kube/sandbox.h"
+#include "plugin/checks.h"
 #include "plugin/cli.h"
+#include "plugin/role.h"
 
-#define REVIEWS "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+#define LOCAL_CONTEXT "sbx-local"
+#define PROBE_LOCAL   "host"
+#define PROBE_IMAGE   "busybox:stable"
 
 struct doctor {
-	bool role;
+	bool role, probe;
+	const char *image, *output;
 };
+
+#define AT(member) offsetof(struct doctor, member)
 
 static const struct opt opts[] = {
 	{ "role", 0, OPT_BOOL, NULL, "print the Role that a user of sbx needs; ask nothing",
-		offsetof(struct doctor, role) },
+		AT(role) },
+	{ "probe", 0, OPT_BOOL, NULL,
+		"try whether the network enforces NetworkPolicy, with\n"
+		"two Pods and a policy, which are removed again",
+		AT(probe) },
+	{ "image", 0, OPT_TEXT, "IMAGE", "of those Pods (" PROBE_IMAGE ")", AT(image) },
+	{ "output", 'o', OPT_TEXT, "FORMAT", "json", AT(output) },
 	{ NULL },
 };
 
 static const struct example examples[] = {
-	{ "may I do all of it here?", "doctor" },
+	{ "is all well here, and may I do all of it?", "doctor" },
+	{ "what holds in this sandbox?", "doctor web" },
 	{ "give it to ann in namespace dev, as an administrator",
 		"doctor --role -n dev | kubectl apply -f -\n"
 		"kubectl -n dev create rolebinding ann-sbx --role sbx --user ann" },
+	{ "does --network none close anything here?", "doctor --probe" },
 	{ NULL },
 };
 
-/*
- * What sbx does, and why each is asked for. exec by WebSocket is a GET, which servers from 1.35 on
- * check as create too (KUBERNETES.md 1.1): both are needed.
- */
-static const struct need {
-	const char *verbs; /* with blanks between */
-	const char *resource, *subresource;
-	const char *why;
-} needs[] = {
-	{ "get list watch create delete patch", "pods", "", "sandboxes" },
-	{ "get create", "pods", "exec", "files and commands" },
-	{ "get", "pods", "log", "the log file" },
-	{ "list", "events", "", "why a sandbox does not start" },
-	{ "delete", "services", "", "rm, where a Service was made for one" },
-};
-
-#define NEEDS (sizeof(needs) / sizeof(*needs))
-
-static void print_role(const char *ns)
+static int print_role(const struct cli *cli)
 {
-	printf("apiVersion: rbac.authorization.k8s.io/v1\n"
-	       "kind: Role\n"
-	       "metadata:\n"
-	       "  name: sbx\n"
-	       "  namespace: %s\n"
-	       "rules:\n",
-		ns);
-	for (size_t i = 0; i < NEEDS; i++) {
-		const char *verb = needs[i].verbs;
-
-		printf("- apiGroups: [\"\"]\n  resources: [%s%s%s]\n  verbs: [", needs[i].resource,
-			needs[i].subresource[0] ? "/" : "", needs[i].subresource);
-		while (*verb) {
-			size_t n = strcspn(verb, " ");
-
-			printf("%.*s%s", (int)n, verb, verb[n] ? ", " : "");
-			verb += n + (verb[n] == ' ');
-		}
-		printf("] # %s\n", needs[i].why);
-	}
-}
-
-/* 1 yes, 0 no, or negative */
-static int may(struct kube *k, const struct need *need, const char *verb, struct err *err)
-{
-	auto_json body = cJSON_CreateObject();
-	auto_json answer = NULL;
-	struct rest_request rq = { .method = "POST",
-		.path = REVIEWS,
-		.body = body,
-		.what = "ask what these credentials may do" };
+	struct kube_target *t;
+	struct err err = { 0 };
 	int rc;
 
-	json_set_str(body, "apiVersion", "authorization.k8s.io/v1");
-	json_set_str(body, "kind", "SelfSubjectAccessReview");
-	json_set_str(body, "spec.resourceAttributes.namespace", kube_target(k)->ns);
-	json_set_str(body, "spec.resourceAttributes.verb", verb);
-	json_set_str(body, "spec.resourceAttributes.resource", need->resource);
-	if (need->subresource[0])
-		json_set_str(body, "spec.resourceAttributes.subresource", need->subresource);
-	rc = rest_call(k, &rq, &answer, NULL, err);
-	return rc < 0 ? rc : json_bool(answer, "status.allowed", false);
+	if (cli->flags.ns) {
+		role_print(stdout, cli->flags.ns);
+		return cli_flush();
+	}
+	rc = cli_target_read(cli, &t, &err);
+	if (rc < 0)
+		return cli_failed(&err, rc);
+	role_print(stdout, t->ns);
+	kube_target_free(t);
+	return cli_flush();
 }
 
-/* How many of its verbs are missing, each printed; or negative. */
-static int check(struct kube *k, const struct need *need, struct err *err)
+static const char *probe_image(const struct checks *c, const struct doctor *d)
 {
-	const char *at = need->verbs;
-	int missing = 0;
+	if (!d->probe)
+		return NULL;
+	if (d->image)
+		return d->image;
+	return strcmp(kube_target(c->kube)->context, LOCAL_CONTEXT) ? PROBE_IMAGE : PROBE_LOCAL;
+}
 
-	while (*at) {
-		size_t n = strcspn(at, " ");
-		auto_free char *verb = xstrndup(at, n);
-		int yes = may(k, need, verb, err);
+static void ask_cluster(struct checks *c, const struct cli *cli, const struct doctor *d)
+{
+	auto_json pods = NULL;
+	struct err err = { 0 };
+	int rc;
 
-		if (yes < 0)
-			return yes;
-		printf("%-4s%-8s%s%s%s\n", yes ? "yes" : "NO", verb, need->resource,
-			need->subresource[0] ? "/" : "", need->subresource);
-		missing += !yes;
-		at += n + (at[n] == ' ');
+	if (!check_line(c))
+		return;
+	check_rights(c);
+	rc = sandbox_list(c->kube, c->ns, SANDBOX_SELECTOR, &pods, &err);
+	if (rc < 0 && rc != -EACCES) /* that has been said */
+		checks_say(c, CHECK_FAIL, "sandboxes", NULL, "%s", err_text(&err, rc));
+	c->pods = pods;
+	check_space(c);
+	check_policy(c, probe_image(c, d));
+	if (!cli->words.count)
+		check_exec(c, NULL);
+	for (int i = 0; i < cli->words.count; i++)
+		check_exec(c, cli->words.at[i]);
+	c->pods = NULL;
+}
+
+static void ask_all(struct checks *c, struct cli *cli, const struct doctor *d)
+{
+	auto_kube k = NULL;
+	struct err err = { 0 };
+	int rc;
+
+	check_here(c); /* forks, so before there is any thread */
+	rc = cli_open(cli, &k, &err);
+	if (rc < 0) {
+		checks_say(c, CHECK_FAIL, "kubeconfig", NULL, "%s", err_text(&err, rc));
+		return;
 	}
-	return missing;
+	c->kube = k;
+	c->ns = kube_target(k)->ns;
+	ask_cluster(c, cli, d);
 }
 
 static int run(struct cli *cli, const void *settings)
 {
 	const struct doctor *d = settings;
-	auto_kube k = NULL;
-	struct err err = { 0 };
-	int missing = 0, rc;
+	struct checks c;
+	int rc;
 
-	if (cli->words.count || cli->words.dashes)
-		return cli_usage(cli, "doctor wants no NAME");
-	if (d->role && cli->flags.ns) {
-		print_role(cli->flags.ns);
-		return cli_flush();
-	}
-	rc = cli_open(cli, &k, &err);
-	if (rc < 0)
-		return cli_failed(&err, rc);
-	if (d->role) {
-		print_role(kube_target(k)->ns);
-		return cli_flush();
-	}
-	for (size_t i = 0; i < NEEDS; i++) {
-		rc = check(k, &needs[i], &err);
-		if (rc < 0)
-			return cli_failed(&err, rc);
-		missing += rc;
-	}
-	if (missing)
-		say("%d missing in namespace %s; an administrator can give them: %s doctor --role",
-			missing, kube_target(k)->ns, cli->program);
-	rc = cli_flush();
-	return missing ? EXIT_FAILED : rc;
+	if (cli->words.dashes)
+		return cli_usage(cli, "doctor takes names of sandboxes alone");
+	if (d->output && strcmp(d->output, "json"))
+		return cli_usage(cli, "-o is json, not \"%.60s\"", d->output);
+	if (d->image && !d->probe)
+		return cli_usage(cli, "--image belongs to --probe");
+	if (d->role && (cli->words.count || d->probe || d->output))
+		return cli_usage(cli, "--role goes with -n alone");
+	if (d->role)
+		return print_role(cli);
+	checks_init(&c, d->output ? NULL : stdout);
+	c.program = cli->program;
+	ask_all(&c, cli, d);
+	if (d->output)
+		checks_print_json(&c, stdout);
+	rc = c.count[CHECK_FAIL] ? EXIT_FAILED : EXIT_DONE;
+	checks_fini(&c);
+	return cli_flush() == EXIT_DONE ? rc : EXIT_FAILED;
 }
 
 const struct verb verb_doctor = {
 	.name = "doctor",
-	.args = "[FLAGS]",
-	.summary = "whether these credentials may do what sbx does",
-	.about =
-		"Asks the cluster, for one namespace, whether these credentials may do each thing "
-		"that sbx does. Exits with 1 when one is missing. With --role prints the Role that "
-		"holds them all.",
+	.args = "[NAME]... [FLAGS]",
+	.summary = "whether sbx can work here, and what to do if not",
+	.about = "Looks at this machine (can it mount?), the line to the cluster, what these "
+		 "credentials may do, the namespace, and one running sandbox, the first or those "
+		 "named. One line for each: ok, skip (not known, or not meant for you), warn or "
+		 "fail, and what to do. Exits with 1 when one fails.\n"
+		 "\n"
+		 "Changes nothing; only --probe makes objects in the cluster. With --role prints "
+		 "the "
+		 "least Role that holds what users need.",
 	.examples = examples,
 	.opts = opts,
 	.settings_bytes = sizeof(struct doctor),

@@ -82,7 +82,8 @@ void help_all(FILE *to, const char *program, const struct verb *const *verbs, si
 		"Usage:\n  %s VERB [FLAGS] [ARGUMENTS]\n\nVerbs:\n",
 		program);
 	for (size_t i = 0; i < count; i++)
-		entry(to, verbs[i]->name, verbs[i]->summary);
+		if (!verbs[i]->hidden)
+			entry(to, verbs[i]->name, verbs[i]->summary);
 	entry(to, "help", "this text, or that of a verb: help VERB");
 	fprintf(to,
 		"\nExamples:\n"
@@ -98,7 +99,11 @@ void help_all(FILE *to, const char *program, const struct verb *const *verbs, si
 void help_verb(FILE *to, const char *program, const struct verb *verb)
 {
 	paragraphs(to, verb->about);
-	fprintf(to, "\nUsage:\n  %s %s %s\n", program, verb->name, verb->args);
+	fputs("\nUsage:\n", to);
+	if (!verb->family)
+		fprintf(to, "  %s %s %s\n", program, verb->name, verb->args);
+	for (const struct verb *const *v = verb->family; v && *v; v++)
+		fprintf(to, "  %s %s %s\n", program, (*v)->name, (*v)->args);
 	if (verb->opts) {
 		fputs("\nFlags:\n", to);
 		for (const struct opt *o = verb->opts; o->name; o++)

@@ -6,16 +6,47 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
+
+#define ECHO_MS 100
+
 static volatile bool interrupted;
+static volatile int by;
+
+/* The last one that a process sent us. */
+static struct {
+	int sig;
+	pid_t from;
+	int64_t ms;
+} sent;
 
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 
 #define SIGNALS (sizeof(signals) / sizeof(*signals))
 
-static void note(int sig)
+/* timeout(1) sends each signal to its child and then to its group: that is one word, not two. */
+static bool is_echo(int sig, int code, pid_t from)
 {
+	int64_t now_ms = clock_now_ms();
+
+	if (code != SI_USER)
+		return false;
+	if (sig == sent.sig && from == sent.from && now_ms - sent.ms < ECHO_MS)
+		return true;
+	sent.sig = sig;
+	sent.from = from;
+	sent.ms = now_ms;
+	return false;
+}
+
+static void note(int sig, siginfo_t *info, void *unused)
+{
+	(void)unused;
+	if (is_echo(sig, info->si_code, info->si_pid))
+		return;
 	if (interrupted)
 		_exit(128 + sig);
+	by = sig;
 	interrupted = true;
 }
 
@@ -29,7 +60,7 @@ static bool ignored(int sig)
 
 void interrupt_watch(void)
 {
-	struct sigaction sa = { .sa_handler = note };
+	struct sigaction sa = { .sa_sigaction = note, .sa_flags = SA_SIGINFO };
 
 	for (size_t i = 0; i < SIGNALS; i++)
 		if (!ignored(signals[i]))
@@ -41,15 +72,20 @@ const volatile bool *interrupt_flag(void)
 	return &interrupted;
 }
 
-int interrupt_fd(void)
+int interrupt_signal(void)
+{
+	return by;
+}
+
+int interrupt_fd_of(const int *which, size_t n)
 {
 	sigset_t set;
 	int fd;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < SIGNALS; i++)
-		if (!ignored(signals[i]))
-			sigaddset(&set, signals[i]);
+	for (size_t i = 0; i < n; i++)
+		if (!ignored(which[i]))
+			sigaddset(&set, which[i]);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return -errno;
@@ -57,11 +93,27 @@ int interrupt_fd(void)
 	return fd;
 }
 
+int interrupt_fd(void)
+{
+	return interrupt_fd_of(signals, SIGNALS);
+}
+
 int interrupt_read(int fd)
 {
 	struct signalfd_siginfo info;
 
-	if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
-		return 0;
+	do {
+		if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+			return 0;
+	} while (is_echo((int)info.ssi_signo, info.ssi_code, (pid_t)info.ssi_pid));
 	return (int)info.ssi_signo;
+}
+
+void interrupt_send(int fd, int sig)
+{
+	struct signalfd_siginfo info = { .ssi_signo = (uint32_t)sig, .ssi_code = SI_QUEUE };
+
+	/* a full pipe has enough of them */
+	if (write(fd, &info, sizeof(info)) < 0)
+		return;
 }

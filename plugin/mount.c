@@ -1,10 +1,13 @@
 #include "common/base/clock.h"
 #include "common/base/io.h"
+#include "common/kube/json.h"
+#include "common/kube/sandbox.h"
 #include "plugin/cli.h"
 #include "plugin/forward.h"
 #include "plugin/mountinfo.h"
 #include "plugin/program.h"
 #include "plugin/ref.h"
+#include "plugin/via.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +21,7 @@
 #define ANSWER_MAX       4096
 
 struct mount_settings {
-	bool all, foreground;
+	bool all, foreground, manage;
 	const char *selector, *agent, *deadline;
 	struct opt_list pods, containers, fuse;
 };
@@ -28,9 +31,16 @@ struct mount_settings {
 static const struct opt opts[] = {
 	{ "all-namespaces", 'A', OPT_BOOL, NULL, "all namespaces, as DIR/NAMESPACE/NAME", AT(all) },
 	{ "selector", 'l', OPT_TEXT, "LABELS", "the Pods with these labels", AT(selector) },
-	{ "pod", 0, OPT_LIST, "NAME", "this Pod, sandbox or not; repeatable", AT(pods) },
+	{ "pod", 0, OPT_LIST, "NAME",
+		"this Pod, sandbox or not, also NAMESPACE/POD, or a\n"
+		"Sandbox or claim of agent-sandbox; repeatable",
+		AT(pods) },
 	{ "container", 'c', OPT_LIST, "NAME", "container of the --pod, in the same order",
 		AT(containers) },
+	{ "manage", 0, OPT_BOOL, NULL,
+		"mkdir of a sandbox's folder creates one, rmdir\n"
+		"destroys it",
+		AT(manage) },
 	{ "agent", 0, OPT_TEXT, "auto|sh",
 		"what serves in the sandbox: the best there is, or\n"
 		"nothing but its shell",
@@ -45,6 +55,7 @@ static const struct example examples[] = {
 	{ "all sandboxes of the namespace as folders", "mount ~/sbx" },
 	{ "in every namespace, in the foreground", "mount ~/sbx -A --foreground" },
 	{ "a plain Pod, read only", "mount ~/api --pod api-0 -c server -o ro" },
+	{ "mkdir ~/sbx/web makes a sandbox", "mount ~/sbx --manage" },
 	{ "take it away again", "unmount ~/sbx" },
 	{ NULL },
 };
@@ -62,6 +73,8 @@ static int check(struct cli *cli, const struct mount_settings *m)
 	if (m->deadline && duration_parse(m->deadline, &ms) < 0)
 		return cli_usage(
 			cli, "--deadline wants a time like 30s, not \"%.60s\"", m->deadline);
+	if (m->all && m->pods.count)
+		return cli_usage(cli, "mount wants either --pod or -A");
 	if (m->containers.count > m->pods.count)
 		return cli_usage(cli, "-c belongs to a --pod");
 	for (size_t i = 0; i < m->pods.count; i++) {
@@ -112,7 +125,7 @@ static int check_dir(const struct cli *cli, const char *dir, bool nonempty, stru
 	auto_free char *real = mount_resolve(dir);
 	auto_mounts all = { 0 };
 	struct stat st;
-	int rc = mounts_read(&all, err);
+	int rc = mounts_read(MOUNT_TYPE, &all, err);
 
 	if (rc < 0)
 		return rc;
@@ -152,17 +165,68 @@ static int check_fuse(struct err *err)
 
 /* --- the daemon ------------------------------------------------------------------ */
 
-static void add_settings(const struct mount_settings *m, struct args *a)
+/* Which Pods were named: all of one namespace, by the names that they have in the cluster. */
+struct chosen {
+	char *ns; /* NULL: none was named */
+	struct args pods;
+};
+
+static void chosen_fini(struct chosen *c)
+{
+	free(take_ptr(c->ns));
+	args_fini(&c->pods);
+}
+
+/* One that is not there may come; of a cluster that cannot be asked the daemon tells. */
+static int add_chosen(struct chosen *c, struct kube *k, const struct ref *r, struct err *err)
+{
+	struct err why = { 0 };
+	auto_json pod = NULL;
+	int rc = via_get(k, r->ns, r->name, &pod, &why);
+
+	if (rc == -ENOTCONN)
+		return err_set(err, rc, "cannot mount: %s", why.text);
+	args_add(&c->pods, rc < 0 ? r->name : json_str(pod, "metadata.name", r->name));
+	return 0;
+}
+
+static int choose(const struct cli *cli, const struct mount_settings *m, struct kube *k,
+	struct chosen *ret, struct err *err)
+{
+	for (size_t i = 0; i < m->pods.count; i++) {
+		auto_ref r = { 0 };
+		int rc = ref_parse(m->pods.items[i], kube_target(k)->ns, &r, err);
+
+		if (!rc && ret->ns && strcmp(ret->ns, r.ns))
+			return err_set(err, -EINVAL,
+				"cannot mount Pods of the namespaces %s and %s together; give -A "
+				"and -l, or mount each somewhere else",
+				ret->ns, r.ns);
+		if (!rc && !ret->ns)
+			ret->ns = xstrdup(r.ns);
+		if (!rc)
+			rc = add_chosen(ret, k, &r, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* program: this one. */
+static void add_settings(
+	const struct mount_settings *m, const struct chosen *c, const char *program, struct args *a)
 {
 	if (m->all)
 		args_add(a, "-A");
 	if (m->selector)
 		args_printf(a, "--selector=%s", m->selector);
-	for (size_t i = 0; i < m->pods.count; i++) {
-		args_printf(a, "--pod=%s", m->pods.items[i]);
+	for (size_t i = 0; i < c->pods.count; i++) {
+		args_printf(a, "--pod=%s", c->pods.at[i]);
 		if (i < m->containers.count)
 			args_printf(a, "--container=%s", m->containers.items[i]);
 	}
+	if (m->manage)
+		args_printf(a, "--manage=%s", program);
 	if (m->agent)
 		args_printf(a, "--agent=%s", m->agent);
 	if (m->deadline)
@@ -175,22 +239,6 @@ static void add_settings(const struct mount_settings *m, struct args *a)
 		args_add(a, "--foreground");
 }
 
-/* Its word: "mounted", or a sentence, or nothing when it just ended. */
-static int hear(int fd, struct buf *ret)
-{
-	int64_t deadline_ms = deadline_after(MOUNT_TIMEOUT_MS);
-	char bytes[1024];
-	ssize_t n;
-
-	while (!memchr(buf_text(ret), '\n', ret->len)) {
-		n = io_read_some(fd, bytes, sizeof(bytes), deadline_ms);
-		if (n <= 0)
-			return (int)n;
-		buf_add(ret, bytes, (size_t)n);
-	}
-	return 0;
-}
-
 /*
  * What went wrong the daemon has said on standard error itself, which it shares with us so that a
  * credential plugin can ask there. -ECANCELED: it has been said.
@@ -198,7 +246,7 @@ static int hear(int fd, struct buf *ret)
 static int answer(const char *dir, pid_t pid, int fd, struct err *err)
 {
 	auto_buf text = BUF_INIT(ANSWER_MAX);
-	int rc = hear(fd, &text);
+	int rc = program_hear(fd, deadline_after(MOUNT_TIMEOUT_MS), &text);
 	int status;
 
 	if (rc == -ETIMEDOUT) {
@@ -236,23 +284,30 @@ static int start(const char *path, struct args *a, const char *dir, struct err *
 }
 
 static int mount_at(const struct cli *cli, const struct mount_settings *m, const char *dir,
-	const struct kube_target *t, struct err *err)
+	struct kube *k, struct err *err)
 {
-	auto_free char *path = program_find(DAEMON, DAEMON_BESIDE);
+	struct chosen chosen auto_with(chosen_fini) = { 0 };
+	struct kube_flags flags = cli->flags;
+	auto_free char *path = program_find(DAEMON, DAEMON_BESIDE), *own = program_own();
 	auto_close int config = -1;
 	auto_args a = { 0 };
 	int rc = check_fuse(err);
 
 	if (rc < 0)
 		return rc;
-	if (!path)
+	if (!path || !own)
 		return err_set(err, -ENOENT,
 			"cannot mount: " DAEMON " is neither beside this program nor on PATH");
-	args_add(&a, DAEMON);
-	rc = forward_flags(&cli->flags, t, &a, &config, err);
+	rc = choose(cli, m, k, &chosen, err);
 	if (rc < 0)
 		return rc;
-	add_settings(m, &a);
+	if (chosen.ns)
+		flags.ns = chosen.ns;
+	args_add(&a, DAEMON);
+	rc = forward_flags(&flags, kube_target(k), &a, &config, err);
+	if (rc < 0)
+		return rc;
+	add_settings(m, &chosen, own, &a);
 	args_add(&a, dir);
 	if (!m->foreground)
 		return start(path, &a, dir, err);
@@ -264,7 +319,7 @@ static int run(struct cli *cli, const void *settings)
 {
 	const struct mount_settings *m = settings;
 	const char *dir = cli->words.count ? cli->words.at[0] : "";
-	struct kube_target *t = NULL;
+	auto_kube k = NULL;
 	struct err err = { 0 };
 	int rc = check(cli, m);
 
@@ -272,10 +327,9 @@ static int run(struct cli *cli, const void *settings)
 		return rc;
 	rc = check_dir(cli, dir, has_option(&m->fuse, "nonempty"), &err);
 	if (!rc)
-		rc = kube_target_load(&cli->flags, &t, &err);
+		rc = cli_open(cli, &k, &err);
 	if (!rc)
-		rc = mount_at(cli, m, dir, t, &err);
-	kube_target_free(t);
+		rc = mount_at(cli, m, dir, k, &err);
 	if (rc == -ECANCELED)
 		return EXIT_FAILED;
 	if (rc < 0)

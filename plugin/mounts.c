@@ -34,7 +34,7 @@ static int run(struct cli *cli, const void *settings)
 
 	if (cli->words.count || cli->words.dashes)
 		return cli_usage(cli, "mounts takes no arguments");
-	rc = mounts_read(&all, &err);
+	rc = mounts_read(MOUNT_TYPE, &all, &err);
 	if (rc < 0)
 		return cli_failed(&err, rc);
 	if (!all.count) {

@@ -51,6 +51,21 @@ static int set_bool(bool *ret, const struct opt *o, const char *text, struct err
 	return err_set(err, -EINVAL, "--%s is true or false, not \"%.60s\"", o->name, text);
 }
 
+static int set_maybe(enum opt_maybe *ret, const struct opt *o, const char *text, struct err *err)
+{
+	bool yes = false;
+	int rc = set_bool(&yes, o, text, err);
+
+	if (!rc)
+		*ret = yes ? OPT_YES : OPT_NO;
+	return rc;
+}
+
+static bool needs_value(const struct opt *o)
+{
+	return o->kind != OPT_BOOL && o->kind != OPT_MAYBE;
+}
+
 static int set_number(int64_t *ret, const struct opt *o, const char *text, struct err *err)
 {
 	char *end;
@@ -79,12 +94,14 @@ static void list_add(struct opt_list *l, const char *text)
 	l->items[l->count++] = text;
 }
 
-/* text: NULL only for a bool */
+/* text: NULL only for a bool or a maybe */
 static int set(const struct parse *p, const struct opt *o, const char *text, struct err *err)
 {
 	switch (o->kind) {
 	case OPT_BOOL:
 		return set_bool(member(p, o), o, text, err);
+	case OPT_MAYBE:
+		return set_maybe(member(p, o), o, text, err);
 	case OPT_NUMBER:
 		return set_number(member(p, o), o, text, err);
 	case OPT_SPAN:
@@ -123,7 +140,7 @@ static int take_long(struct parse *p, const char *arg, struct err *err)
 
 	if (!o)
 		return 0;
-	if (o->kind != OPT_BOOL) {
+	if (needs_value(o)) {
 		rc = value_of(p, o, value, &value, err);
 		if (rc < 0)
 			return rc;
@@ -145,7 +162,7 @@ static int take_letters(struct parse *p, const char *letters, struct err *err)
 		if (!o)
 			return err_set(
 				err, -EINVAL, "unknown flag \"-%c\" in \"-%.60s\"", *at, letters);
-		if (o->kind == OPT_BOOL) {
+		if (!needs_value(o)) {
 			rc = set(p, o, NULL, err);
 			if (rc < 0)
 				return rc;
@@ -223,6 +240,25 @@ int opts_parse(const struct opt *table, void *settings, struct kube_flags *flags
 	return 0;
 }
 
+int opts_put(const struct opt *table, void *settings, const char *name, const char *text,
+	struct err *err)
+{
+	const struct parse p = { .table = table, .settings = settings };
+	const struct opt *o = by_name(table, name, strlen(name));
+	struct suggest s = suggest_for(name);
+
+	if (o && !text && needs_value(o))
+		return err_set(err, -EINVAL, "\"%s\" needs a value: %s", name, o->value);
+	if (o)
+		return set(&p, o, text, err);
+	for (o = table; o->name; o++)
+		suggest_try(&s, o->name, strlen(o->name));
+	if (*suggest_text(&s))
+		return err_set(err, -ENOENT, "\"%.80s\" is no setting; did you mean \"%s\"?", name,
+			suggest_text(&s));
+	return err_set(err, -ENOENT, "\"%.80s\" is no setting", name);
+}
+
 void opts_fini(const struct opt *table, void *settings)
 {
 	for (const struct opt *o = table; o && o->name; o++) {
@@ -238,5 +274,6 @@ void opts_fini(const struct opt *table, void *settings)
 void words_fini(struct words *w)
 {
 	free(w->at);
+	free(w->picked);
 	*w = (struct words){ 0 };
 }

@@ -23,7 +23,10 @@ enum opt_kind {
 	OPT_LIST,   /* struct opt_list; repeatable */
 	OPT_SPAN,   /* int64_t, milliseconds, from "90", "90s", "1h" */
 	OPT_NUMBER, /* int64_t, 0 to 2^31-1 */
+	OPT_MAYBE,  /* enum opt_maybe: a bool that knows whether it was said */
 };
+
+enum opt_maybe { OPT_UNSAID = 0, OPT_NO, OPT_YES };
 
 struct opt_list {
 	const char **items; /* each borrowed from argv */
@@ -44,7 +47,8 @@ struct words {
 	int count;
 	char **command; /* behind "--", borrowed from argv */
 	int command_count;
-	bool dashes; /* "--" was there */
+	bool dashes;  /* "--" was there */
+	char *picked; /* the one at[0] that is no argument (pick.h), or NULL */
 };
 
 /*
@@ -55,6 +59,13 @@ struct words {
 int opts_parse(const struct opt *table, void *settings, struct kube_flags *flags, int argc,
 	char **argv, struct words *ret, struct err *err);
 void opts_fini(const struct opt *table, void *settings);
+
+/*
+ * One option by its name, as if it stood on the command line. text is borrowed; for a bool it may be
+ * NULL. -ENOENT: none of that name, err says which is near; -EINVAL: no value for it.
+ */
+int opts_put(const struct opt *table, void *settings, const char *name, const char *text,
+	struct err *err);
 void words_fini(struct words *w);
 
 #endif

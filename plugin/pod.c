@@ -3,6 +3,11 @@
 #include "common/base/clock.h"
 #include "common/base/path.h"
 #include "common/kube/json.h"
+#include "common/remote/hello.h"
+#include "plugin/kind.h"
+#include "plugin/lifetime.h"
+#include "plugin/podjson.h"
+#include "plugin/podparts.h"
 #include "plugin/quantity.h"
 #include "plugin/wish.h"
 
@@ -27,63 +32,29 @@ static const struct {
 
 /*
  * Keeps the container alive, reaps what is orphaned to it (it is process 1, and every wait of a
- * shell collects any child) and ends at once on TERM. An image without sleep waits on a terminal
- * that nobody will ever open the other end of: builtins alone cannot wait for nothing.
+ * shell collects any child) and ends at once on TERM, or when its seconds ($1) are over, so that
+ * nothing else is needed for a sandbox to end in time. USR1: they have changed ("ttl"). An image
+ * without sleep waits on a terminal that nobody will ever open the other end of: builtins alone
+ * cannot wait for nothing.
  */
-static const char keepalive[] = "trap 'exit 0' TERM INT\n"
-				"if command -v sleep >/dev/null 2>&1; then\n"
-				"\twhile :; do sleep 3600 & wait $!; done\n"
-				"fi\n"
-				"while read -r line </dev/ptmx || [ $? -gt 128 ]; do :; done\n"
-				"echo 'kubectl-sbx: this image has no sleep' >&2\n"
-				"exit 69\n";
-
-/* object's member name, an object itself, made when it is not there */
-static cJSON *child(cJSON *object, const char *name)
-{
-	cJSON *c = cJSON_GetObjectItemCaseSensitive(object, name);
-
-	if (cJSON_IsObject(c))
-		return c;
-	cJSON_DeleteItemFromObjectCaseSensitive(object, name);
-	return cJSON_AddObjectToObject(object, name);
-}
-
-static void put(cJSON *object, const char *name, cJSON *value)
-{
-	cJSON_DeleteItemFromObjectCaseSensitive(object, name);
-	cJSON_AddItemToObject(object, name, value);
-}
-
-static void put_str(cJSON *object, const char *name, const char *value)
-{
-	put(object, name, cJSON_CreateString(value));
-}
-
-static bool has(const cJSON *object, const char *name)
-{
-	const cJSON *c = cJSON_GetObjectItemCaseSensitive(object, name);
-
-	return c && !cJSON_IsNull(c);
-}
-
-/* wish, if any, else what is there, else otherwise (NULL: leave it off) */
-static void settle(cJSON *object, const char *name, const char *wish, const char *otherwise)
-{
-	if (wish)
-		put_str(object, name, wish);
-	else if (!has(object, name) && otherwise)
-		put_str(object, name, otherwise);
-}
-
-static void settle_false(cJSON *object, const char *name)
-{
-	if (!has(object, name))
-		put(object, name, cJSON_CreateFalse());
-}
+static const char keepalive[] =
+	HELLO_LIMIT "\nleft=$1\n"
+		    "trap 'exit 0' TERM INT\n"
+		    "trap 'again=1 left=; read -r left <" POD_LEFT_FILE "' USR1\n"
+		    "if command -v sleep >/dev/null 2>&1; then\n"
+		    "\twhile :; do\n"
+		    "\t\tagain=\n"
+		    "\t\tsleep \"${left:-3600}\" &\n"
+		    "\t\twait $! && [ \"$left\" ] && [ ! \"$again\" ] && exit 0\n"
+		    "\t\tkill $! 2>/dev/null\n"
+		    "\tdone\n"
+		    "fi\n"
+		    "while read -r line </dev/ptmx || [ $? -gt 128 ]; do :; done\n"
+		    "echo 'kubectl-sbx: this image has no sleep' >&2\n"
+		    "exit 69\n";
 
 /* Letters as Kubernetes itself uses for made-up names: no vowels, so no words. */
-static void random_letters(char *ret, size_t n)
+void pod_random_letters(char *ret, size_t n)
 {
 	static const char alphabet[] = "bcdfghjklmnpqrstvwxz2456789";
 	unsigned char bytes[16];
@@ -95,10 +66,10 @@ static void random_letters(char *ret, size_t n)
 	ret[n] = '\0';
 }
 
-static void made_up_name(char ret[static 16])
+void pod_made_up_name(char ret[static 16])
 {
 	memcpy(ret, "sbx-", 4);
-	random_letters(ret + 4, 5);
+	pod_random_letters(ret + 4, 5);
 }
 
 static int choose_name(const struct pod_wish *w, const cJSON *pod,
@@ -108,7 +79,7 @@ static int choose_name(const struct pod_wish *w, const cJSON *pod,
 	char made_up[16];
 
 	if (!*name) {
-		made_up_name(made_up);
+		pod_made_up_name(made_up);
 		name = made_up;
 	}
 	if (!path_label_ok(name, SANDBOX_NAME_MAX))
@@ -142,40 +113,86 @@ static void set_runtime(cJSON *labels, const char *wish)
 	const char *there = cJSON_IsString(old) ? old->valuestring : "";
 
 	if (wish)
-		put_str(labels, LABEL_RUNTIME, wish);
+		pj_put_str(labels, LABEL_RUNTIME, wish);
 	else if (strcmp(there, "node") && strcmp(there, "python"))
 		cJSON_DeleteItemFromObjectCaseSensitive(labels, LABEL_RUNTIME);
 }
 
-static void set_metadata(const struct pod_wish *w, cJSON *metadata, const char *name)
+static void set_pairs(cJSON *object, const char *prefix, const struct opt_list *pairs)
 {
-	cJSON *labels, *annotations;
+	for (size_t i = 0; i < pairs->count; i++) {
+		const char *eq = strchr(pairs->items[i], '=');
+		auto_free char *key =
+			xprintf("%s%.*s", prefix, (int)(eq - pairs->items[i]), pairs->items[i]);
+
+		pj_put_str(object, key, eq + 1);
+	}
+}
+
+static void set_labels(const struct pod_wish *w, cJSON *labels, const char *name)
+{
+	static const char *const ours[] = { LABEL_MANAGED, LABEL_SANDBOX_ID, LABEL_RUNTIME };
+
+	set_pairs(labels, "", &w->o.labels);
+	for (size_t i = 0; w->unlisted && i < sizeof(ours) / sizeof(*ours); i++)
+		cJSON_DeleteItemFromObjectCaseSensitive(labels, ours[i]);
+	if (w->unlisted)
+		return;
+	pj_put_str(labels, LABEL_MANAGED, "true");
+	pj_put_str(labels, LABEL_SANDBOX_ID, name);
+	set_runtime(labels, w->o.runtime);
+}
+
+/* What pod_policy goes by. */
+static void set_network(const struct pod_wish *w, cJSON *metadata)
+{
+	char id[24];
+
+	if (!w->o.network)
+		return;
+	cJSON_DeleteItemFromObjectCaseSensitive(pj_object(metadata, "labels"), LABEL_NETWORK);
+	cJSON_DeleteItemFromObjectCaseSensitive(
+		pj_object(metadata, "annotations"), ANNOTATION_NETWORK);
+	if (!strcmp(w->o.network, "default"))
+		return;
+	pod_random_letters(id, 16);
+	pj_put_str(pj_object(metadata, "labels"), LABEL_NETWORK, id);
+	pj_put_str(pj_object(metadata, "annotations"), ANNOTATION_NETWORK, w->o.network);
+}
+
+void pod_life(const struct pod_wish *w, cJSON *pod)
+{
+	auto_free char *idle = xprintf("%llds", (long long)(w->o.idle_ms / 1000));
+
+	if (w->o.ttl_ms)
+		kind_annotate_time(pod, ANNOTATION_EXPIRES, w->now_ms + w->o.ttl_ms);
+	if (w->unfinished_ms)
+		kind_annotate_time(pod, ANNOTATION_UNFINISHED, w->unfinished_ms);
+	if (!w->o.idle_ms)
+		return;
+	kind_annotate(pod, ANNOTATION_IDLE, idle);
+	kind_annotate_time(pod, ANNOTATION_IDLE_UNTIL, w->now_ms + w->o.idle_ms);
+}
+
+static void set_metadata(const struct pod_wish *w, cJSON *pod, const char *name)
+{
+	static const char *const servers[] = { "generateName", "resourceVersion", "uid",
+		"creationTimestamp", "managedFields", "selfLink", "deletionTimestamp" };
+	cJSON *metadata = pj_object(pod, "metadata"), *annotations;
 	char text[32];
 
-	cJSON_DeleteItemFromObjectCaseSensitive(metadata, "generateName");
-	cJSON_DeleteItemFromObjectCaseSensitive(metadata, "resourceVersion");
-	cJSON_DeleteItemFromObjectCaseSensitive(metadata, "uid");
-	put_str(metadata, "name", name);
-	put_str(metadata, "namespace", w->ns);
-	labels = child(metadata, "labels");
-	put_str(labels, LABEL_MANAGED, "true");
-	put_str(labels, LABEL_SANDBOX_ID, name);
-	set_runtime(labels, w->runtime);
-	annotations = child(metadata, "annotations");
-	put_str(annotations, ANNOTATION_DEFAULT_CONTAINER, SANDBOX_CONTAINER);
-	random_letters(text, 16);
-	put_str(annotations, ANNOTATION_REQUEST, text);
-	if (w->ttl_ms) {
-		rfc3339_print(w->now_ms + w->ttl_ms, text);
-		put_str(annotations, ANNOTATION_EXPIRES, text);
-	}
-	for (size_t i = 0; w->meta && i < w->meta->count; i++) {
-		const char *eq = strchr(w->meta->items[i], '=');
-		auto_free char *key = xprintf(
-			META_PREFIX "%.*s", (int)(eq - w->meta->items[i]), w->meta->items[i]);
-
-		put_str(annotations, key, eq + 1);
-	}
+	for (size_t i = 0; i < sizeof(servers) / sizeof(*servers); i++)
+		cJSON_DeleteItemFromObjectCaseSensitive(metadata, servers[i]);
+	pj_put_str(metadata, "name", name);
+	pj_put_str(metadata, "namespace", w->ns);
+	set_labels(w, pj_object(metadata, "labels"), name);
+	annotations = pj_object(metadata, "annotations");
+	pj_put_str(annotations, ANNOTATION_DEFAULT_CONTAINER, SANDBOX_CONTAINER);
+	pod_random_letters(text, 16);
+	pj_put_str(annotations, ANNOTATION_REQUEST, text);
+	pod_life(w, pod);
+	set_pairs(annotations, META_PREFIX, &w->o.meta);
+	set_network(w, metadata);
 }
 
 /* The container that becomes the sandbox: the one so called, else the only one, else a new one. */
@@ -204,16 +221,29 @@ static int find_container(cJSON *spec, cJSON **ret, struct err *err)
 		c = cJSON_CreateObject();
 		cJSON_AddItemToArray(all, c);
 	}
-	put_str(c, "name", SANDBOX_CONTAINER);
+	pj_put_str(c, "name", SANDBOX_CONTAINER);
 	*ret = c;
 	return 0;
 }
 
+static int64_t seconds(int64_t ms)
+{
+	return (ms + 999) / 1000;
+}
+
+/* Is its command our own wait? */
+static bool waits(const cJSON *container)
+{
+	return !strcmp(json_str(container, "command[3]", ""), POD_KEEPALIVE);
+}
+
 static void set_command(const struct pod_wish *w, cJSON *container)
 {
+	auto_free char *left = xprintf("%lld", (long long)seconds(w->o.ttl_ms));
 	cJSON *command;
 
-	if (!w->command && (has(container, "command") || has(container, "args")))
+	if (!w->command && !waits(container) &&
+		(pj_has(container, "command") || pj_has(container, "args")))
 		return;
 	command = cJSON_CreateArray();
 	for (int i = 0; i < w->command_count; i++)
@@ -222,39 +252,33 @@ static void set_command(const struct pod_wish *w, cJSON *container)
 		cJSON_AddItemToArray(command, cJSON_CreateString("sh"));
 		cJSON_AddItemToArray(command, cJSON_CreateString("-c"));
 		cJSON_AddItemToArray(command, cJSON_CreateString(keepalive));
+		cJSON_AddItemToArray(command, cJSON_CreateString(POD_KEEPALIVE));
+		if (w->o.ttl_ms)
+			cJSON_AddItemToArray(command, cJSON_CreateString(left));
 	}
-	put(container, "command", command);
+	pj_put(container, "command", command);
+}
+
+static void set_one_env(cJSON *container, const char *name, const char *value)
+{
+	/* the API refuses nothing here, but of two of one name only the last counts */
+	pj_put_str(pj_named_anew(pj_array(container, "env"), "name", name), "value", value);
 }
 
 static void set_env(const struct pod_wish *w, cJSON *container)
 {
-	cJSON *env = cJSON_GetObjectItemCaseSensitive(container, "env");
+	char pids[24];
 
-	if (!w->env || !w->env->count)
+	for (size_t i = 0; i < w->o.env.count; i++) {
+		const char *text = w->o.env.items[i], *eq = strchr(text, '=');
+		auto_free char *name = xstrndup(text, (size_t)(eq - text));
+
+		set_one_env(container, name, eq + 1);
+	}
+	if (!w->o.pids)
 		return;
-	if (!cJSON_IsArray(env)) {
-		cJSON_DeleteItemFromObjectCaseSensitive(container, "env");
-		env = cJSON_AddArrayToObject(container, "env");
-	}
-	for (size_t i = 0; i < w->env->count; i++) {
-		const char *eq = strchr(w->env->items[i], '=');
-		auto_free char *name = xstrndup(w->env->items[i], (size_t)(eq - w->env->items[i]));
-		cJSON *one = NULL, *at;
-		int index = 0;
-
-		/* the API refuses nothing here, but of two of one name only the last counts */
-		cJSON_ArrayForEach (at, env) {
-			if (!strcmp(json_str(at, "name", ""), name))
-				break;
-			index++;
-		}
-		if (at)
-			cJSON_DeleteItemFromArray(env, index);
-		one = cJSON_CreateObject();
-		put_str(one, "name", name);
-		put_str(one, "value", eq + 1);
-		cJSON_AddItemToArray(env, one);
-	}
+	snprintf(pids, sizeof(pids), "%lld", (long long)w->o.pids);
+	set_one_env(container, HELLO_PIDS, pids);
 }
 
 static double amount(const char *text)
@@ -267,9 +291,9 @@ static double amount(const char *text)
 /* One resource; a default never contradicts what was wished for the other side. */
 static void set_amount(cJSON *container, size_t which, const char *request, const char *limit)
 {
-	cJSON *resources = child(container, "resources");
-	cJSON *requests = child(resources, "requests");
-	cJSON *limits = child(resources, "limits");
+	cJSON *resources = pj_object(container, "resources");
+	cJSON *requests = pj_object(resources, "requests");
+	cJSON *limits = pj_object(resources, "limits");
 	const char *name = amounts[which].name;
 	const char *low = amounts[which].request;
 	const char *high = amounts[which].limit;
@@ -282,42 +306,38 @@ static void set_amount(cJSON *container, size_t which, const char *request, cons
 		high = request;
 	if (limit && amount(limit) < amount(low))
 		low = limit;
-	settle(requests, name, request, low);
-	settle(limits, name, limit, high);
-}
-
-static void set_user(const struct pod_wish *w, cJSON *security)
-{
-	int64_t uid, gid;
-
-	if (!w->user || wish_user(w->user, &uid, &gid, NULL) < 0)
-		return;
-	put(security, "runAsUser", cJSON_CreateNumber((double)uid));
-	if (gid >= 0)
-		put(security, "runAsGroup", cJSON_CreateNumber((double)gid));
+	pj_settle(requests, name, request, low);
+	pj_settle(limits, name, limit, high);
 }
 
 static const char *otherwise_image(const struct pod_wish *w)
 {
-	for (size_t i = 0; w->runtime && i < sizeof(runtimes) / sizeof(*runtimes); i++)
-		if (!strcmp(w->runtime, runtimes[i].runtime))
+	for (size_t i = 0; w->o.runtime && i < sizeof(runtimes) / sizeof(*runtimes); i++)
+		if (!strcmp(w->o.runtime, runtimes[i].runtime))
 			return runtimes[i].image;
 	return w->otherwise_image ? w->otherwise_image : IMAGE_OTHERWISE;
 }
 
 static void set_container(const struct pod_wish *w, cJSON *c)
 {
-	cJSON *security;
-
-	settle(c, "image", w->image, otherwise_image(w));
-	settle(c, "imagePullPolicy", w->pull_policy, "IfNotPresent");
+	pj_settle(c, "image", w->o.image, otherwise_image(w));
+	pj_settle(c, "imagePullPolicy", w->o.pull_policy, "IfNotPresent");
+	pj_settle(c, "workingDir", w->o.workdir, NULL);
 	set_command(w, c);
 	set_env(w, c);
-	set_amount(c, 0, w->cpu, w->limit_cpu);
-	set_amount(c, 1, w->memory, w->limit_memory);
-	security = child(c, "securityContext");
-	settle_false(security, "allowPrivilegeEscalation");
-	set_user(w, security);
+	set_amount(c, 0, w->o.cpu, w->o.limit_cpu);
+	set_amount(c, 1, w->o.memory, w->o.limit_memory);
+}
+
+/*
+ * The API lets a Pod's deadline be lowered, never raised. So where our own wait ends the Pod in time
+ * it is only a backstop that leaves room for longer lives, else it is the end itself.
+ */
+static int64_t hard_limit(const struct pod_wish *w, const cJSON *container)
+{
+	if (w->o.max_ttl_ms)
+		return w->o.max_ttl_ms;
+	return waits(container) && w->o.ttl_ms < LIFE_HARD_MS ? LIFE_HARD_MS : w->o.ttl_ms;
 }
 
 static int set_spec(const struct pod_wish *w, cJSON *spec, struct err *err)
@@ -328,15 +348,15 @@ static int set_spec(const struct pod_wish *w, cJSON *spec, struct err *err)
 	if (rc < 0)
 		return rc;
 	set_container(w, container);
-	settle(spec, "restartPolicy", NULL, "Never");
-	settle(spec, "serviceAccountName", w->service_account, NULL);
-	settle(spec, "runtimeClassName", w->runtime_class, NULL);
-	settle_false(spec, "automountServiceAccountToken");
-	if (!has(spec, "terminationGracePeriodSeconds"))
-		put(spec, "terminationGracePeriodSeconds", cJSON_CreateNumber(5));
-	if (w->ttl_ms)
-		put(spec, "activeDeadlineSeconds",
-			cJSON_CreateNumber((double)((w->ttl_ms + 999) / 1000)));
+	pod_secure(w, spec, container);
+	pod_volumes(w, spec, container);
+	pod_place(w, spec);
+	pj_settle(spec, "restartPolicy", NULL, "Never");
+	if (!pj_has(spec, "terminationGracePeriodSeconds"))
+		pj_put(spec, "terminationGracePeriodSeconds", cJSON_CreateNumber(5));
+	if (w->o.ttl_ms || w->o.max_ttl_ms)
+		pj_put(spec, "activeDeadlineSeconds",
+			cJSON_CreateNumber((double)seconds(hard_limit(w, container))));
 	return 0;
 }
 
@@ -346,8 +366,8 @@ static cJSON *begin(const cJSON *base)
 
 	if (!cJSON_IsObject(pod))
 		return pod;
-	settle(pod, "apiVersion", NULL, "v1");
-	settle(pod, "kind", NULL, "Pod");
+	pj_settle(pod, "apiVersion", NULL, "v1");
+	pj_settle(pod, "kind", NULL, "Pod");
 	cJSON_DeleteItemFromObjectCaseSensitive(pod, "status");
 	return pod;
 }
@@ -363,8 +383,8 @@ int pod_build(const struct pod_wish *w, const cJSON *base, cJSON **ret, struct e
 	if (!rc)
 		rc = choose_name(w, pod, name, err);
 	if (!rc) {
-		set_metadata(w, child(pod, "metadata"), name);
-		rc = set_spec(w, child(pod, "spec"), err);
+		set_metadata(w, pod, name);
+		rc = set_spec(w, pj_object(pod, "spec"), err);
 	}
 	if (rc < 0) {
 		cJSON_Delete(pod);

@@ -5,19 +5,6 @@
 
 #define NAMES_TRIED_MAX 8
 
-static const char *request_of(const cJSON *pod)
-{
-	const cJSON *a = json_member(json_at(pod, "metadata.annotations"), ANNOTATION_REQUEST);
-
-	return cJSON_IsString(a) ? a->valuestring : "";
-}
-
-/* Refusals are certain; after these the Pod may be there all the same. */
-static bool unsure(int rc)
-{
-	return rc == -ETIMEDOUT || rc == -EPIPE || rc == -ECONNRESET || rc == -EIO;
-}
-
 /* Returns the errno of the creation, with a word of doubt where one is due. */
 static int look_after(
 	struct kube *k, const char *ns, const cJSON *posted, int failed, struct err *err)
@@ -27,7 +14,8 @@ static int look_after(
 	auto_json there = NULL;
 	int rc = sandbox_get(k, ns, name, &there, NULL);
 
-	if (!rc && strcmp(request_of(there), request_of(posted)))
+	if (!rc && strcmp(json_annotation(there, ANNOTATION_REQUEST, ""),
+			   json_annotation(posted, ANNOTATION_REQUEST, "")))
 		return failed;
 	if (!rc)
 		rc = sandbox_delete(k, ns, name, json_str(there, "metadata.uid", NULL), 0, NULL);
@@ -71,7 +59,7 @@ int post_sandbox(
 			rc = err_set(err, -EIO, "cannot create sandbox in %s: the answer is no Pod",
 				w->ns);
 		}
-		if (unsure(rc))
+		if (rest_unsure(rc))
 			return look_after(k, w->ns, pod, rc, err);
 		if (rc == -EEXIST && !made_up)
 			return taken(k, w->ns, pod, err);

@@ -1,5 +1,6 @@
 #include "plugin/program.h"
 
+#include "common/base/io.h"
 #include "common/base/path.h"
 
 #include <errno.h>
@@ -57,15 +58,24 @@ static char *on_path(const char *name)
 	return NULL;
 }
 
-char *program_find(const char *name, const char *beside)
+char *program_own(void)
 {
 	char own[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
+
+	if (n <= 0)
+		return NULL;
+	own[n] = '\0';
+	return xstrdup(own);
+}
+
+char *program_find(const char *name, const char *beside)
+{
+	auto_free char *own = program_own();
 	char *found = NULL;
 	size_t dir;
 
-	if (n > 0) {
-		own[n] = '\0';
+	if (own) {
 		dir = (size_t)(path_base(own) - own) - 1;
 		found = runnable(own, dir, "", name);
 		if (!found)
@@ -81,6 +91,20 @@ static void signals_as_new(void)
 	signal(SIGPIPE, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int program_hear(int fd, int64_t deadline_ms, struct buf *ret)
+{
+	char bytes[1024];
+	ssize_t n;
+
+	while (!memchr(buf_text(ret), '\n', ret->len)) {
+		n = io_read_some(fd, bytes, sizeof(bytes), deadline_ms);
+		if (n <= 0)
+			return (int)n;
+		buf_add(ret, bytes, (size_t)n);
+	}
+	return 0;
 }
 
 int program_become(const char *path, const struct args *a)

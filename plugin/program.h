@@ -26,12 +26,20 @@ void args_fini(struct args *a);
  */
 char *program_find(const char *name, const char *beside);
 
+/* This one's path; malloc'ed, or NULL. */
+char *program_own(void);
+
 /*
  * Starts path with args (args[0] included). out, errs: descriptors for its stdout and stderr, or -1
  * to share ours; everything else that is not CLOEXEC is inherited. Signals are as a new program
  * expects them. The pid, or -errno.
  */
 pid_t program_start(const char *path, const struct args *a, int out, int errs);
+
+/*
+ * Its word on a pipe, up to the end of a line, or less when it just ended. 0; io_read_some's errno.
+ */
+int program_hear(int fd, int64_t deadline_ms, struct buf *ret);
 
 /* Becomes it. Only comes back with -errno. */
 int program_become(const char *path, const struct args *a);

@@ -13,15 +13,15 @@
 #define INPUT_PIECE  (64 * 1024)
 #define POLL_MS      1000
 #define BYE_MS       1000
-#define KILL_WAIT_MS 2000 /* for the end after the second interrupt */
+#define KILL_WAIT_MS 3000 /* for the end after the second interrupt */
 
 struct pump_out {
 	struct buf arrived; /* pump->lock; filled by the session's thread */
 	struct buf writing; /* the rest: the poll loop's alone */
 	size_t written;     /* of writing */
-	int fd;
-	bool closed; /* nobody reads any more: what comes is dropped */
-	uint64_t total;
+	const struct sink *sink;
+	bool closed;    /* nobody reads any more: what comes is dropped */
+	uint64_t total; /* since the run's beginning */
 };
 
 struct pump {
@@ -32,10 +32,12 @@ struct pump {
 	bool eof;               /* of our standard input */
 	int64_t give_up_ms;     /* 0, or when a killed run is left alone */
 	int signal;             /* the first that came, or 0 */
+	bool leaving, late;     /* we let go of it; because time is over */
 
 	pthread_mutex_t lock; /* all below, and out[].arrived */
 	size_t credit;        /* bytes of standard input that may be sent */
 	bool started, ended, overrun;
+	uint32_t kept_id;
 	struct run_end end;
 };
 
@@ -50,12 +52,13 @@ static void ring(struct pump *p)
 		return;
 }
 
-static void on_started(void *arg, int pid)
+static void on_started(void *arg, int pid, uint32_t kept_id)
 {
 	struct pump *p = arg;
 
 	scoped_lock(&p->lock);
 	p->started = true;
+	p->kept_id = kept_id;
 	ring(p);
 }
 
@@ -125,18 +128,17 @@ static void broken(struct pump *p, struct pump_out *o)
 	o->closed = true;
 }
 
-/* PIPE_BUF bytes never block where poll said writable; the descriptor is shared, so no O_NONBLOCK.
- */
+/* The descriptor is shared, so no O_NONBLOCK. */
 static void write_some(struct pump *p, struct pump_out *o)
 {
 	size_t left = o->writing.len - o->written;
 	ssize_t n;
 
 	if (!o->closed) {
-		n = write(o->fd, o->writing.data + o->written, left < PIPE_BUF ? left : PIPE_BUF);
+		n = sink_write(o->sink, o->writing.data + o->written, left);
 		if (n >= 0)
 			o->written += (size_t)n;
-		else if (errno != EAGAIN && errno != EINTR)
+		else if (n != -EAGAIN && n != -EINTR)
 			broken(p, o);
 	}
 	if (o->closed)
@@ -169,9 +171,19 @@ static void read_some(struct pump *p, size_t credit)
 		p->eof = true;
 }
 
-static const char *signal_word(int sig)
+const char *pump_signal_word(int sig)
 {
 	return sig == SIGINT ? "INT" : sig == SIGHUP ? "HUP" : "TERM";
+}
+
+/* The far end says RUN_KEPT, or the end if that was first. */
+static void let_go(struct pump *p)
+{
+	if (p->leaving)
+		return;
+	p->leaving = true;
+	session_run_leave(p->run);
+	p->give_up_ms = deadline_after(KILL_WAIT_MS);
 }
 
 /* The first is the command's, the second ends it. */
@@ -190,8 +202,11 @@ static int interrupted(struct pump *p)
 		p->signal = sig;
 		return -EINTR;
 	}
-	session_run_kill(p->run, p->signal ? "KILL" : signal_word(sig));
-	if (p->signal)
+	if (p->spec->leaves)
+		let_go(p);
+	else
+		session_run_kill(p->run, p->signal ? "KILL" : pump_signal_word(sig));
+	if (p->signal && !p->give_up_ms)
 		p->give_up_ms = deadline_after(KILL_WAIT_MS);
 	p->signal = sig;
 	return 0;
@@ -208,8 +223,35 @@ static void fill_poll(struct pump *p, struct pollfd *fds, size_t credit)
 	fds[FD_SIGNALS] = (struct pollfd){ s->signals, POLLIN, 0 };
 	fds[FD_IN] = (struct pollfd){ reads ? s->in : -1, POLLIN, 0 };
 	for (int i = 0; i < 2; i++)
-		fds[FD_OUT + i] = (struct pollfd){ waits_to_write(&p->out[i]) ? p->out[i].fd : -1,
-			POLLOUT, 0 };
+		fds[FD_OUT + i] =
+			(struct pollfd){ waits_to_write(&p->out[i]) ? p->out[i].sink->fd : -1,
+				POLLOUT, 0 };
+}
+
+static bool wanted(const struct pump *p, int i)
+{
+	return !p->spec->run.attach || p->spec->run.wants & (i ? RUN_WANTS_ERR : RUN_WANTS_OUT);
+}
+
+static void check_bounds(struct pump *p)
+{
+	const struct pump_spec *s = p->spec;
+
+	if (s->deadline_ms && !p->leaving && deadline_passed(s->deadline_ms)) {
+		p->late = true;
+		let_go(p);
+	}
+	for (int i = 0; i < 2; i++)
+		if (!s->bounded || (wanted(p, i) && p->out[i].total < s->until[i]))
+			return;
+	let_go(p);
+}
+
+static int wait_ms(const struct pump *p)
+{
+	int left = p->spec->deadline_ms ? deadline_left(p->spec->deadline_ms) : POLL_MS;
+
+	return left < POLL_MS && !p->leaving ? left + 1 : POLL_MS;
 }
 
 /* 1: ended and all written; 0: go on; -EINTR, -EBADMSG. */
@@ -226,15 +268,18 @@ static int turn(struct pump *p)
 		ended = p->ended;
 		if (p->overrun)
 			return -EBADMSG;
+		if (p->started && p->spec->detach)
+			return 1;
 	}
 	refill(p, 0);
 	refill(p, 1);
 	if (ended && !waits_to_write(&p->out[0]) && !waits_to_write(&p->out[1]))
 		return 1;
 	if (p->give_up_ms && deadline_passed(p->give_up_ms))
-		return -EINTR;
+		return p->leaving ? 1 : -EINTR;
+	check_bounds(p);
 	fill_poll(p, fds, credit);
-	if (poll(fds, FD_COUNT, POLL_MS) <= 0)
+	if (poll(fds, FD_COUNT, wait_ms(p)) <= 0)
 		return 0;
 	if (fds[FD_BELL].revents && read(p->bell, &rung, sizeof(rung)) < 0)
 		return 0;
@@ -246,25 +291,39 @@ static int turn(struct pump *p)
 	return fds[FD_SIGNALS].revents ? interrupted(p) : 0;
 }
 
+static int check_counts(const struct pump *p, struct err *err)
+{
+	const uint64_t said[2] = { p->end.out, p->end.err_bytes };
+
+	for (int i = 0; i < 2; i++)
+		if (wanted(p, i) && said[i] != p->out[i].total)
+			return err_set(err, -EBADMSG,
+				"the output is not complete: %llu of %llu bytes came",
+				(unsigned long long)p->out[i].total, (unsigned long long)said[i]);
+	return 0;
+}
+
 static int finish(struct pump *p, int rc, struct pump_end *ret, struct err *err)
 {
 	scoped_lock(&p->lock);
 	ret->signal = p->signal;
 	ret->started = p->started;
+	ret->kept_id = p->kept_id;
 	if (rc < 0)
 		return rc;
-	if (p->end.state != RUN_LOST &&
-		(p->end.out != p->out[0].total || p->end.err_bytes != p->out[1].total))
-		return err_set(err, -EBADMSG, "the output is not complete: %llu of %llu bytes came",
-			(unsigned long long)(p->out[0].total + p->out[1].total),
-			(unsigned long long)(p->end.out + p->end.err_bytes));
+	if (!p->ended) /* we have let go of it */
+		p->end = (struct run_end){ .state = RUN_KEPT, .kept_id = p->kept_id };
+	else if (p->end.state != RUN_LOST && !p->spec->detach)
+		rc = check_counts(p, err);
 	ret->run = p->end;
-	return 0;
+	return rc < 0 ? rc : p->late && p->end.state == RUN_KEPT ? -ETIMEDOUT : 0;
 }
 
 int pump_run(const struct pump_spec *spec, struct pump_end *ret, struct err *err)
 {
-	static const struct run_ops ops = { on_started, on_output, on_input, on_ended };
+	static const struct run_ops ops = {
+		.started = on_started, .output = on_output, .input = on_input, .ended = on_ended
+	};
 	struct pump p = { .spec = spec, .lock = PTHREAD_MUTEX_INITIALIZER };
 	struct run_spec run = spec->run;
 	int rc;
@@ -277,7 +336,8 @@ int pump_run(const struct pump_spec *spec, struct pump_end *ret, struct err *err
 	for (int i = 0; i < 2; i++) {
 		buf_init(&p.out[i].arrived, WINDOW);
 		buf_init(&p.out[i].writing, WINDOW);
-		p.out[i].fd = i ? spec->err : spec->out;
+		p.out[i].sink = &spec->out[i];
+		p.out[i].total = run.attach && wanted(&p, i) ? run.from[i] : 0;
 	}
 	session_run(spec->session, &run, spec->start_deadline_ms, &ops, &p, &p.run);
 	do
@@ -288,6 +348,7 @@ int pump_run(const struct pump_spec *spec, struct pump_end *ret, struct err *err
 	/* only when it is closed does nobody call back any more */
 	session_close(spec->session, rc == 0 ? BYE_MS : 0);
 	for (int i = 0; i < 2; i++) {
+		sink_end(&spec->out[i]);
 		buf_fini(&p.out[i].arrived);
 		buf_fini(&p.out[i].writing);
 	}

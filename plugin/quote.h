@@ -12,4 +12,12 @@ void quote_word(struct buf *ret, const char *word);
 /* Appends "exec 'a' 'b'": no word is split, expanded or looked at. */
 void quote_exec(struct buf *ret, int argc, char *const *argv);
 
+/*
+ * A script in one line for people, safe for a terminal: what quote_exec made without its "exec" and the
+ * quotes that are not needed, the rest as it is; at most QUOTE_SHOW_BYTES, then "...". more: it is a
+ * beginning only. malloc'ed.
+ */
+#define QUOTE_SHOW_BYTES 200
+char *quote_show(const char *script, size_t n, bool more);
+
 #endif

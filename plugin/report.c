@@ -1,45 +1,14 @@
 #include "plugin/report.h"
 
-#include "common/base/buf.h"
 #include "common/base/log.h"
 #include "common/kube/json.h"
 #include "common/kube/sandbox.h"
 #include "plugin/cli.h"
 
-#define EVENTS_BYTES_MAX (16 * 1024)
-#define EVENTS_MAX       5
-#define LOG_BYTES_MAX    (8 * 1024)
-#define LOG_LINES_MAX    20
-#define ENDING           40 /* so many last bytes of an event tell whether it has been said already */
-
-static bool is_news(const char *line, const char *told)
-{
-	size_t n = strlen(line);
-
-	if (strncmp(line, "Warning", strlen("Warning")))
-		return false;
-	return !strstr(told, line + (n > ENDING ? n - ENDING : 0));
-}
-
-static void report_events(struct kube *k, const cJSON *pod, const char *told)
-{
-	auto_buf text = BUF_INIT(EVENTS_BYTES_MAX);
-	const char *at;
-	int count = 0;
-
-	sandbox_events(k, json_str(pod, "metadata.namespace", ""),
-		json_str(pod, "metadata.uid", ""), &text);
-	for (at = buf_text(&text); *at && count < EVENTS_MAX;) {
-		size_t n = strcspn(at, "\n");
-		auto_free char *line = xstrndup(at, n);
-
-		if (is_news(line, told)) {
-			say("  event: %s", line);
-			count++;
-		}
-		at += n + (at[n] == '\n');
-	}
-}
+#define LOG_BYTES_MAX  (8 * 1024)
+#define LOG_LINES_MAX  20
+#define LOG_TIMEOUT_MS 5000
+#define LAST_BYTES_MAX 200 /* of it in the sentence */
 
 static int collect(void *arg, const char *bytes, size_t n)
 {
@@ -49,32 +18,68 @@ static int collect(void *arg, const char *bytes, size_t n)
 	return buf_check(b) < 0;
 }
 
-static void report_log(struct kube *k, const cJSON *pod)
+static void add_lines(struct buf *ret, const char *at)
 {
-	auto_buf text = BUF_INIT(LOG_BYTES_MAX);
-	auto_free char *tail = xprintf("%d", LOG_LINES_MAX);
-	auto_free char *limit = xprintf("%d", LOG_BYTES_MAX);
-	auto_free char *path = rest_path(
-		"/api/v1/namespaces/%s/pods/%s/log?container=%s&tailLines=%s&limitBytes=%s",
-		json_str(pod, "metadata.namespace", ""), json_str(pod, "metadata.name", ""),
-		SANDBOX_CONTAINER, tail, limit);
-	struct rest_request rq = { .method = "GET", .path = path, .what = "read its log" };
-	const char *at;
-
-	if (rest_stream(k, &rq, collect, &text, NULL, NULL) < 0)
-		return;
-	for (at = buf_text(&text); *at;) {
+	while (*at) {
 		size_t n = strcspn(at, "\n");
-		auto_buf line = BUF_INIT(4 * LOG_BYTES_MAX);
 
-		log_escape(&line, at, n);
-		say("  log: %s", buf_text(&line));
+		log_escape(ret, at, n);
+		if (n)
+			buf_char(ret, '\n');
 		at += n + (at[n] == '\n');
 	}
 }
 
-void report_failure(struct kube *k, const cJSON *pod, const char *told)
+void report_log(struct kube *k, const cJSON *pod, struct buf *ret)
 {
-	report_events(k, pod, told);
-	report_log(k, pod);
+	auto_buf text = BUF_INIT(LOG_BYTES_MAX);
+	auto_free char *path = rest_path(
+		"/api/v1/namespaces/%s/pods/%s/log?container=%s&tailLines=%d&limitBytes=%d",
+		json_str(pod, "metadata.namespace", ""), json_str(pod, "metadata.name", ""),
+		SANDBOX_CONTAINER, LOG_LINES_MAX, LOG_BYTES_MAX);
+	struct rest_request rq = {
+		.method = "GET", .path = path, .what = "read its log", .timeout_ms = LOG_TIMEOUT_MS
+	};
+
+	if (rest_stream(k, &rq, collect, &text, NULL, NULL) >= 0)
+		add_lines(ret, buf_text(&text));
+}
+
+/* Where the last line begins. */
+static const char *last_line(const struct buf *log)
+{
+	const char *text = buf_text(log), *at = text + log->len;
+
+	if (at > text)
+		at--;
+	while (at > text && at[-1] != '\n')
+		at--;
+	return at;
+}
+
+void report_wrap(struct err *err, int rc, const struct buf *log)
+{
+	const char *last = last_line(log);
+	struct err before = *err;
+
+	if (!*last)
+		return;
+	err_set(err, rc, "%.750s; its log ends with: %.*s", before.text,
+		(int)strnlen(last, strcspn(last, "\n") < LAST_BYTES_MAX ? strcspn(last, "\n")
+									: LAST_BYTES_MAX),
+		last);
+}
+
+void report_print(const struct buf *log)
+{
+	const char *last = last_line(log);
+
+	if (last == buf_text(log))
+		return;
+	for (const char *at = buf_text(log); *at;) {
+		size_t n = strcspn(at, "\n");
+
+		say("  log: %.*s", (int)n, at);
+		at += n + (at[n] == '\n');
+	}
 }

@@ -1,9 +1,12 @@
 #include "common/base/clock.h"
 #include "common/kube/json.h"
 #include "common/kube/sandbox.h"
+#include "plugin/await.h"
 #include "plugin/cli.h"
 #include "plugin/interrupt.h"
+#include "plugin/pick.h"
 #include "plugin/ref.h"
+#include "plugin/via.h"
 
 #define GONE_TIMEOUT_MS 120000
 
@@ -34,16 +37,11 @@ static const struct example examples[] = {
 	{ NULL },
 };
 
-/* One that is being removed. */
-struct doomed {
-	struct ref ref;
-	char *uid;
-};
-
 struct rm_state {
 	struct kube *k;
+	struct via via;
 	const struct rm *settings;
-	struct doomed *list; /* deleted; to be waited for */
+	struct via_object *doomed; /* deleted, as they were seen; to be waited for. Pods, too */
 	size_t count;
 	bool failed;
 	bool warned; /* of Services that may not be deleted */
@@ -74,35 +72,112 @@ static void remove_service(struct rm_state *s, const struct ref *r)
 
 static bool is_sandbox(const cJSON *pod)
 {
-	const cJSON *managed = json_member(json_at(pod, "metadata.labels"), LABEL_MANAGED);
-
-	return cJSON_IsString(managed) && !strcmp(managed->valuestring, "true");
+	return !strcmp(json_label(pod, LABEL_MANAGED, ""), "true");
 }
 
-static void note(struct rm_state *s, const struct ref *r, const char *uid)
+static void failed(struct rm_state *s, const struct err *err, int rc)
 {
-	s->list = xrealloc(s->list, (s->count + 1) * sizeof(*s->list));
-	s->list[s->count++] = (struct doomed){ { xstrdup(r->ns), xstrdup(r->name) }, xstrdup(uid) };
+	s->failed = true;
+	cli_failed(err, rc);
+}
+
+static void await_later(struct rm_state *s, const struct kind *kind, const cJSON *seen)
+{
+	s->doomed = xrealloc(s->doomed, (s->count + 1) * sizeof(*s->doomed));
+	s->doomed[s->count++] = (struct via_object){ kind, cJSON_Duplicate(seen, true) };
+}
+
+static struct ref ref_of(const cJSON *object)
+{
+	return (struct ref){ (char *)json_str(object, "metadata.namespace", ""),
+		(char *)json_str(object, "metadata.name", "") };
+}
+
+static void tell_deleted(const struct rm_state *s, const struct ref *r)
+{
+	bool here = !strcmp(r->ns, kube_target(s->k)->ns);
+
+	printf("%s%s%s deleted\n", here ? "" : r->ns, here ? "" : "/", r->name);
+	fflush(stdout);
 }
 
 static void remove_pod(struct rm_state *s, const cJSON *pod)
 {
-	struct ref r = { (char *)json_str(pod, "metadata.namespace", ""),
-		(char *)json_str(pod, "metadata.name", "") };
+	struct ref r = ref_of(pod);
 	const char *uid = json_str(pod, "metadata.uid", NULL);
-	bool here = !strcmp(r.ns, kube_target(s->k)->ns);
 	struct err err = { 0 };
 	int rc = sandbox_delete(s->k, r.ns, r.name, uid, (int)s->settings->grace_s, &err);
 
 	if (rc < 0) {
-		s->failed = true;
-		cli_failed(&err, rc);
+		failed(s, &err, rc);
 		return;
 	}
-	note(s, &r, uid);
-	printf("%s%s%s deleted\n", here ? "" : r.ns, here ? "" : "/", r.name);
-	fflush(stdout);
+	await_later(s, &kind_pod, pod);
+	tell_deleted(s, &r);
 	remove_service(s, &r);
+}
+
+/*
+ * Its controller would make the Pod anew, so it is the object that goes, and the cluster's collector takes
+ * the Pod. pod may be NULL.
+ */
+static void remove_object(struct rm_state *s, const struct via_object *o, const cJSON *pod)
+{
+	struct ref r = ref_of(o->json), of_pod = ref_of(pod);
+	struct err err = { 0 };
+	int rc = kind_delete(s->k, o->kind, o->json, false, &err);
+
+	if (rc < 0 && rc != -ENOENT) {
+		failed(s, &err, rc);
+		return;
+	}
+	await_later(s, o->kind, o->json);
+	tell_deleted(s, &r);
+	if (!pod)
+		return;
+	await_later(s, &kind_pod, pod);
+	remove_service(s, &of_pod);
+}
+
+/* With what it belongs to. */
+static void remove_whole(struct rm_state *s, const cJSON *pod)
+{
+	auto_via_object o = { 0 };
+	struct err err = { 0 };
+	int rc = via_owner(&s->via, pod, &o, &err);
+
+	if (!rc && !o.json && !is_sandbox(pod))
+		rc = err_set(&err, -EPERM,
+			"cannot remove %s/%s: it is a plain Pod without the label " SANDBOX_SELECTOR
+			"; use \"kubectl delete pod\" if you mean it",
+			json_str(pod, "metadata.namespace", ""),
+			json_str(pod, "metadata.name", ""));
+	if (rc < 0)
+		failed(s, &err, rc);
+	else if (o.json)
+		remove_object(s, &o, pod);
+	else
+		remove_pod(s, pod);
+}
+
+/* agent-sandbox's, with or without a Pod. -ENOENT: it has none of that name. */
+static int remove_named_object(struct rm_state *s, const struct ref *r)
+{
+	auto_via_object o = { 0 };
+	auto_json pod = NULL;
+	struct err err = { 0 }, unheard = { 0 };
+	int rc = via_find(&s->via, r->ns, r->name, &o);
+
+	if (rc < 0)
+		return rc;
+	rc = via_up(&s->via, &o, &err);
+	if (rc < 0) {
+		failed(s, &err, rc);
+		return 0;
+	}
+	via_pod(&s->via, &o, &pod, &unheard);
+	remove_object(s, &o, pod);
+	return 0;
 }
 
 static void remove_name(struct rm_state *s, const char *word)
@@ -114,17 +189,10 @@ static void remove_name(struct rm_state *s, const char *word)
 
 	if (!rc)
 		rc = sandbox_get(s->k, r.ns, r.name, &pod, &err);
-	if (!rc && !is_sandbox(pod))
-		rc = err_set(&err, -EPERM,
-			"cannot remove %s/%s: it is a plain Pod without the label " SANDBOX_SELECTOR
-			"; use \"kubectl delete pod\" if you mean it",
-			r.ns, r.name);
-	if (rc < 0) {
-		s->failed = true;
-		cli_failed(&err, rc);
-		return;
-	}
-	remove_pod(s, pod);
+	if (!rc)
+		remove_whole(s, pod);
+	else if (rc != -ENOENT || remove_named_object(s, &r) < 0)
+		failed(s, &err, rc);
 }
 
 static void remove_matching(struct rm_state *s)
@@ -138,49 +206,27 @@ static void remove_matching(struct rm_state *s)
 	int rc = sandbox_list(s->k, kube_target(s->k)->ns, both, &pods, &err);
 
 	if (rc < 0) {
-		s->failed = true;
-		cli_failed(&err, rc);
+		failed(s, &err, rc);
 		return;
 	}
 	cJSON_ArrayForEach (pod, json_at(pods, "items"))
-		remove_pod(s, pod);
+		remove_whole(s, pod);
 	if (!s->count && !s->failed)
 		say("no sandboxes to remove in namespace %s", kube_target(s->k)->ns);
 }
 
-/* --- waiting ------------------------------------------------------------------ */
-
-static int gone(void *arg, const char *type, const cJSON *object, struct err *err)
+static int wait_one(
+	struct rm_state *s, const struct via_object *o, int64_t deadline_ms, struct err *err)
 {
-	const struct doomed *d = arg;
+	const char *ns = json_str(o->json, "metadata.namespace", "");
+	const char *name = json_str(o->json, "metadata.name", "");
+	int rc = await_gone(s->k, o->kind, o->json, deadline_ms, interrupt_flag(), err);
 
-	if (!object)
-		return 0;
-	return !strcmp(type, "DELETED") || strcmp(json_str(object, "metadata.uid", ""), d->uid);
-}
-
-/*
- * A watch that begins with the present state is silent when there is nothing, so a look first; its
- * resourceVersion is where the watch begins, so nothing falls between the two.
- */
-static int wait_one(struct rm_state *s, struct doomed *d, int64_t deadline_ms, struct err *err)
-{
-	auto_free char *collection = rest_path("/api/v1/namespaces/%s/pods", d->ref.ns);
-	auto_free char *field = xprintf("metadata.name=%s", d->ref.name);
-	auto_json pod = NULL;
-	int rc = sandbox_get(s->k, d->ref.ns, d->ref.name, &pod, err);
-
-	if (rc == -ENOENT || (!rc && strcmp(json_str(pod, "metadata.uid", ""), d->uid)))
-		return 0;
-	if (rc < 0)
-		return rc;
-	rc = watch_until(s->k, collection, field, json_str(pod, "metadata.resourceVersion", NULL),
-		deadline_ms, interrupt_flag(), gone, d, err);
 	if (rc == -ETIMEDOUT)
 		return err_set(err, rc,
 			"%s/%s is still there after %d s; a finalizer or a lost node may hold it",
-			d->ref.ns, d->ref.name, GONE_TIMEOUT_MS / 1000);
-	return rc < 0 ? err_wrap(err, rc, "waiting for %s/%s to go", d->ref.ns, d->ref.name) : 0;
+			ns, name, GONE_TIMEOUT_MS / 1000);
+	return rc < 0 ? err_wrap(err, rc, "waiting for %s/%s to go", ns, name) : 0;
 }
 
 static void wait_all(struct rm_state *s)
@@ -189,12 +235,10 @@ static void wait_all(struct rm_state *s)
 
 	for (size_t i = 0; i < s->count && !*interrupt_flag(); i++) {
 		struct err err = { 0 };
-		int rc = wait_one(s, &s->list[i], deadline_ms, &err);
+		int rc = wait_one(s, &s->doomed[i], deadline_ms, &err);
 
-		if (rc >= 0)
-			continue;
-		s->failed = true;
-		cli_failed(&err, rc);
+		if (rc < 0)
+			failed(s, &err, rc);
 	}
 }
 
@@ -219,10 +263,14 @@ static int check(struct cli *cli, const struct rm *r)
 
 static int run(struct cli *cli, const void *settings)
 {
-	struct rm_state s = { .settings = settings };
+	const struct rm *r = settings;
+	struct rm_state s = { .settings = r };
 	auto_kube k = NULL;
 	struct err err = { 0 };
-	int rc = check(cli, settings);
+	int rc = r->all || r->selector ? EXIT_DONE : pick_where_missing(cli, PICK_DOOMED);
+
+	if (rc == EXIT_DONE)
+		rc = check(cli, settings);
 
 	if (rc != EXIT_DONE)
 		return rc;
@@ -230,6 +278,7 @@ static int run(struct cli *cli, const void *settings)
 	if (rc < 0)
 		return cli_failed(&err, rc);
 	s.k = k;
+	via_init(&s.via, k);
 	for (int i = 0; i < cli->words.count; i++)
 		remove_name(&s, cli->words.at[i]);
 	if (!cli->words.count)
@@ -238,11 +287,9 @@ static int run(struct cli *cli, const void *settings)
 		interrupt_watch();
 		wait_all(&s);
 	}
-	for (size_t i = 0; i < s.count; i++) {
-		ref_fini(&s.list[i].ref);
-		free(s.list[i].uid);
-	}
-	free(s.list);
+	for (size_t i = 0; i < s.count; i++)
+		via_object_fini(&s.doomed[i]);
+	free(s.doomed);
 	return s.failed || *interrupt_flag() ? EXIT_FAILED : cli_flush();
 }
 
@@ -252,7 +299,11 @@ const struct verb verb_rm = {
 	.summary = "destroy sandboxes",
 	.about = "Destroys sandboxes, and the Service NAME-svc of each if there is one, and waits\n"
 		 "until they are gone. All are tried; the exit status is 1 if one could not be\n"
-		 "removed. Plain Pods are refused.",
+		 "removed. Plain Pods are refused.\n"
+		 "\n"
+		 "Of agent-sandbox the Sandbox or claim is deleted, by its name or its Pod's; "
+		 "--all\n"
+		 "and -l take only what has the label " SANDBOX_SELECTOR ".",
 	.examples = examples,
 	.opts = opts,
 	.defaults = &defaults,

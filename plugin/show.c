@@ -1,56 +1,170 @@
 #include "plugin/show.h"
 
 #include "common/base/clock.h"
+#include "common/base/io.h"
 #include "common/kube/json.h"
 #include "common/kube/sandbox.h"
 #include "common/kube/yaml.h"
 #include "plugin/cli.h"
 #include "plugin/pod.h"
+#include "plugin/via.h"
 
-static const char *const formats[] = {
-	[SHOW_TABLE] = "",
-	[SHOW_WIDE] = "wide",
-	[SHOW_NAME] = "name",
-	[SHOW_JSON] = "json",
-	[SHOW_YAML] = "yaml",
+#include <ctype.h>
+#include <errno.h>
+
+#define FORMAT_FILE_MAX (64 * 1024)
+#define TEXT_MAX        (128 * 1024 * 1024)
+
+/* --- formats ----------------------------------------------------------------- */
+
+static int parse_path(const char *text, struct show *s, struct err *err)
+{
+	if (!*text)
+		return err_set(err, -EINVAL, "it wants a template: -o jsonpath='{.metadata.name}'");
+	return jsonpath_parse(text, &s->path, err);
+}
+
+static int parse_columns(const char *text, struct show *s, struct err *err)
+{
+	return columns_parse(text, &s->columns, err);
+}
+
+static int parse_column_lines(const char *text, struct show *s, struct err *err)
+{
+	return columns_parse_lines(text, &s->columns, err);
+}
+
+static const struct format {
+	const char *name;
+	enum show_format format;
+	int (*parse)(
+		const char *text, struct show *s, struct err *err); /* of what is behind the "=" */
+	bool file;                                                  /* that names a file of it */
+} formats[] = {
+	{ "wide", SHOW_WIDE, NULL, false },
+	{ "name", SHOW_NAME, NULL, false },
+	{ "json", SHOW_JSON, NULL, false },
+	{ "yaml", SHOW_YAML, NULL, false },
+	{ "jsonpath", SHOW_JSONPATH, parse_path, false },
+	{ "jsonpath-file", SHOW_JSONPATH, parse_path, true },
+	{ "custom-columns", SHOW_COLUMNS, parse_columns, false },
+	{ "custom-columns-file", SHOW_COLUMNS, parse_column_lines, true },
 };
 
-int show_format_parse(const char *text, enum show_format *ret, struct err *err)
+static const struct format *format_of(const char *text, size_t n)
 {
-	if (!text) {
-		*ret = SHOW_TABLE;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
+		if (strlen(formats[i].name) == n && !memcmp(text, formats[i].name, n) &&
+			(!text[n] || formats[i].parse))
+			return &formats[i];
+	return NULL;
+}
+
+static int parse_with(const struct format *f, const char *text, struct show *s, struct err *err)
+{
+	auto_buf bytes = BUF_INIT(FORMAT_FILE_MAX);
+	int rc;
+
+	if (!f->file)
+		return f->parse(text, s, err);
+	rc = io_read_file(text, &bytes);
+	if (rc < 0)
+		return err_set(err, rc, "cannot read %.200s: %s", text, strerror(-rc));
+	return f->parse(buf_text(&bytes), s, err);
+}
+
+int show_parse(const char *text, struct show *s, struct err *err)
+{
+	size_t n = text ? strcspn(text, "=") : 0;
+	const struct format *f = text ? format_of(text, n) : NULL;
+	int rc;
+
+	s->format = SHOW_TABLE;
+	if (!text)
 		return 0;
-	}
-	for (size_t i = SHOW_WIDE; i < sizeof(formats) / sizeof(*formats); i++) {
-		if (strcmp(text, formats[i]))
-			continue;
-		*ret = (enum show_format)i;
+	if (!f)
+		return err_set(err, -EINVAL,
+			"-o is name, wide, json, yaml, jsonpath=, jsonpath-file=, custom-columns= "
+			"or "
+			"custom-columns-file=, not \"%.60s\"",
+			text);
+	s->format = f->format;
+	if (!f->parse)
 		return 0;
-	}
-	return err_set(err, -EINVAL, "-o is " SHOW_FORMATS ", not \"%.60s\"", text);
+	rc = parse_with(f, text[n] ? text + n + 1 : "", s, err);
+	return rc < 0 ? err_wrap(err, rc, "-o %s", f->name) : 0;
+}
+
+void show_fini(struct show *s)
+{
+	for (size_t i = 0; i < s->label_count; i++)
+		free(s->labels[i]);
+	s->label_count = 0;
+	jsonpath_free(take_ptr(s->path));
+	columns_fini(&s->columns);
+}
+
+bool show_is_table(const struct show *s)
+{
+	return s->format == SHOW_TABLE || s->format == SHOW_WIDE || s->format == SHOW_COLUMNS;
 }
 
 /* --- rows ------------------------------------------------------------------ */
 
 static const char *const columns[] = { "NAME", "STATUS", "RUNTIME", "IMAGE", "AGE", "NODE", "IP",
-	"EXPIRES" };
+	"EXPIRES", "BY" };
 
 #define COLUMNS      5
-#define COLUMNS_WIDE 8
+#define COLUMNS_WIDE 9
 
 static size_t column_count(const struct show *s)
 {
-	return (s->format == SHOW_WIDE ? COLUMNS_WIDE : COLUMNS) + (s->namespaces ? 1 : 0);
+	if (s->format == SHOW_COLUMNS)
+		return s->columns.count;
+	return (s->format == SHOW_WIDE ? COLUMNS_WIDE : COLUMNS) + s->namespaces + s->label_count +
+	       s->all_labels;
+}
+
+/* computesdk.io/runtime -> RUNTIME, as kubectl. */
+static void add_label_head(struct table *t, const char *label)
+{
+	const char *slash = strrchr(label, '/');
+	auto_free char *head = xstrdup(slash ? slash + 1 : label);
+
+	for (char *at = head; *at; at++)
+		*at = (char)toupper((unsigned char)*at);
+	table_add(t, head);
 }
 
 static void add_header(const struct show *s, struct table *t)
 {
 	size_t n = s->format == SHOW_WIDE ? COLUMNS_WIDE : COLUMNS;
 
+	if (s->format == SHOW_COLUMNS) {
+		columns_add_heads(&s->columns, t);
+		return;
+	}
 	if (s->namespaces)
 		table_add(t, "NAMESPACE");
 	for (size_t i = 0; i < n; i++)
 		table_add(t, columns[i]);
+	for (size_t i = 0; i < s->label_count; i++)
+		add_label_head(t, s->labels[i]);
+	if (s->all_labels)
+		table_add(t, "LABELS");
+}
+
+static enum paint paint_of(const struct sandbox *s, bool trouble)
+{
+	if (s->deleting)
+		return PAINT_WAITS;
+	if (s->phase == SANDBOX_SUCCEEDED)
+		return PAINT_FAINT;
+	if (s->phase == SANDBOX_FAILED || s->phase == SANDBOX_UNKNOWN)
+		return PAINT_BAD;
+	if (s->phase == SANDBOX_RUNNING && !trouble)
+		return PAINT_GOOD;
+	return PAINT_WAITS;
 }
 
 /* One word, as kubectl has it: the reason why it is not running, else the phase. */
@@ -64,6 +178,7 @@ static void add_status(struct table *t, const struct sandbox *s)
 		table_add(t, reason);
 	else
 		table_add(t, sandbox_phase_name(s->phase));
+	table_paint(t, paint_of(s, *reason != 0));
 }
 
 static void add_age(struct table *t, int64_t created_ms)
@@ -92,6 +207,41 @@ static void add_expiry(struct table *t, const cJSON *pod)
 	table_add(t, text);
 }
 
+static int label_order(const void *a, const void *b)
+{
+	return strcmp((*(const cJSON *const *)a)->string, (*(const cJSON *const *)b)->string);
+}
+
+static void add_all_labels(struct table *t, const cJSON *labels)
+{
+	auto_buf text = BUF_INIT(64 * 1024);
+	auto_free const cJSON **all = xcalloc((size_t)cJSON_GetArraySize(labels) + 1, sizeof(*all));
+	const cJSON *label;
+	size_t n = 0;
+
+	cJSON_ArrayForEach (label, labels)
+		if (cJSON_IsString(label) && label->string)
+			all[n++] = label;
+	if (n)
+		qsort(all, n, sizeof(*all), label_order);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&text, "%s%s=%s", i ? "," : "", all[i]->string, all[i]->valuestring);
+	table_add_whole(t, n ? buf_text(&text) : "<none>");
+}
+
+static void add_labels(const struct show *s, struct table *t, const cJSON *pod)
+{
+	const cJSON *labels = json_at(pod, "metadata.labels");
+
+	for (size_t i = 0; i < s->label_count; i++) {
+		const cJSON *label = json_member(labels, s->labels[i]);
+
+		table_add(t, cJSON_IsString(label) ? label->valuestring : "");
+	}
+	if (s->all_labels)
+		add_all_labels(t, cJSON_IsObject(labels) ? labels : NULL);
+}
+
 static void add_row(const struct show *s, struct table *t, const cJSON *pod)
 {
 	struct sandbox box;
@@ -100,7 +250,7 @@ static void add_row(const struct show *s, struct table *t, const cJSON *pod)
 		return;
 	if (s->namespaces)
 		table_add(t, box.ns);
-	table_add(t, box.name);
+	table_add(t, json_str(pod, "via.name", box.name));
 	add_status(t, &box);
 	table_add(t, box.runtime);
 	table_add(t, box.image);
@@ -109,27 +259,45 @@ static void add_row(const struct show *s, struct table *t, const cJSON *pod)
 		table_add(t, box.node);
 		table_add(t, box.ip);
 		add_expiry(t, pod);
+		table_add(t, via_by(pod));
 	}
+	add_labels(s, t, pod);
 	sandbox_fini(&box);
 }
 
 /* --- documents ------------------------------------------------------------- */
 
-/*
- * Without what the server keeps for itself and nobody reads; with what the items of a list do not
- * carry, but would alone.
- */
-static cJSON *without_noise(const cJSON *pod)
+/* With what the items of a list do not carry, but would alone. */
+static cJSON *with_kind(const cJSON *pod)
 {
 	cJSON *copy = cJSON_Duplicate(pod, true);
-	cJSON *metadata = cJSON_GetObjectItemCaseSensitive(copy, "metadata");
 
-	cJSON_DeleteItemFromObjectCaseSensitive(metadata, "managedFields");
 	if (!json_at(copy, "kind")) {
 		cJSON_AddStringToObject(copy, "apiVersion", "v1");
 		cJSON_AddStringToObject(copy, "kind", "Pod");
 	}
 	return copy;
+}
+
+/* Without what the server keeps for itself and nobody reads. */
+static cJSON *without_noise(const cJSON *pod)
+{
+	cJSON *copy = with_kind(pod);
+
+	cJSON_DeleteItemFromObjectCaseSensitive(
+		cJSON_GetObjectItemCaseSensitive(copy, "metadata"), "managedFields");
+	return copy;
+}
+
+static int print_template(const struct show *s, const cJSON *value, FILE *to, struct err *err)
+{
+	auto_buf text = BUF_INIT(TEXT_MAX);
+	int rc = jsonpath_print(s->path, value, &text, err);
+
+	if (rc < 0)
+		return rc;
+	fwrite(buf_text(&text), 1, text.len, to);
+	return 0;
 }
 
 static int print_document(const struct show *s, const cJSON *value, FILE *to, struct err *err)
@@ -138,6 +306,8 @@ static int print_document(const struct show *s, const cJSON *value, FILE *to, st
 	auto_free char *json = NULL;
 	int rc;
 
+	if (s->format == SHOW_JSONPATH)
+		return print_template(s, value, to, err);
 	if (s->format == SHOW_JSON) {
 		json = cJSON_Print(value);
 		if (!json)
@@ -152,7 +322,7 @@ static int print_document(const struct show *s, const cJSON *value, FILE *to, st
 	return 0;
 }
 
-static cJSON *list_of(const cJSON *items)
+static cJSON *list_of(const struct show *s, const cJSON *items)
 {
 	cJSON *list = cJSON_CreateObject();
 	cJSON *array, *pod;
@@ -161,7 +331,8 @@ static cJSON *list_of(const cJSON *items)
 	cJSON_AddStringToObject(list, "kind", "List");
 	array = cJSON_AddArrayToObject(list, "items");
 	cJSON_ArrayForEach (pod, items) {
-		cJSON_AddItemToArray(array, without_noise(pod));
+		cJSON_AddItemToArray(
+			array, s->format == SHOW_JSONPATH ? with_kind(pod) : without_noise(pod));
 	}
 	return list;
 }
@@ -175,18 +346,28 @@ static void print_name(const struct show *s, const cJSON *pod, FILE *to)
 
 /* --- */
 
-static void print_rows(struct show *s, const cJSON *const *pods, size_t count, FILE *to)
+static int print_rows(
+	struct show *s, const cJSON *const *pods, size_t count, FILE *to, struct err *err)
 {
 	struct table t;
+	int rc = 0;
 
 	table_init(&t, column_count(s));
 	if (s->headers)
 		add_header(s, &t);
 	s->headers = false;
-	for (size_t i = 0; i < count; i++)
-		add_row(s, &t, pods[i]);
-	table_print(&t, to, s->widths);
+	for (size_t i = 0; !rc && i < count; i++) {
+		auto_json whole = s->format == SHOW_COLUMNS ? with_kind(pods[i]) : NULL;
+
+		if (whole)
+			rc = columns_add_row(&s->columns, whole, &t, err);
+		else
+			add_row(s, &t, pods[i]);
+	}
+	if (!rc)
+		table_print(&t, to, s->widths);
 	table_fini(&t);
+	return rc;
 }
 
 int show_pod(struct show *s, const cJSON *pod, FILE *to, struct err *err)
@@ -197,11 +378,9 @@ int show_pod(struct show *s, const cJSON *pod, FILE *to, struct err *err)
 		print_name(s, pod, to);
 		return 0;
 	}
-	if (s->format == SHOW_TABLE || s->format == SHOW_WIDE) {
-		print_rows(s, &pod, 1, to);
-		return 0;
-	}
-	copy = without_noise(pod);
+	if (show_is_table(s))
+		return print_rows(s, &pod, 1, to, err);
+	copy = s->format == SHOW_JSONPATH ? with_kind(pod) : without_noise(pod);
 	return print_document(s, copy, to, err);
 }
 
@@ -218,10 +397,10 @@ int show_pods(struct show *s, const cJSON *items, FILE *to, struct err *err)
 		if (s->format == SHOW_NAME)
 			print_name(s, pod, to);
 	}
-	if (s->format == SHOW_TABLE || s->format == SHOW_WIDE)
-		print_rows(s, pods, n, to);
-	if (s->format != SHOW_JSON && s->format != SHOW_YAML)
+	if (show_is_table(s))
+		return print_rows(s, pods, n, to, err);
+	if (s->format == SHOW_NAME)
 		return 0;
-	list = list_of(items);
+	list = list_of(s, items);
 	return print_document(s, list, to, err);
 }

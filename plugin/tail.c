@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/kube/json.h"
 #include "plugin/cli.h"
+#include "plugin/sortby.h"
 
 #include <errno.h>
 
@@ -11,6 +12,7 @@
 /* Callbacks come on the watch's thread; the main thread only waits for the end. */
 struct tail {
 	struct show *show; /* the watch's thread alone */
+	const char *sort;  /* likewise */
 	bool listed;       /* likewise: a relist after a break shows no second time what stayed */
 	bool troubled;     /* likewise */
 
@@ -42,13 +44,19 @@ static void printed(struct tail *t, int rc, const struct err *err)
 static void listed(void *arg, const cJSON *items)
 {
 	struct tail *t = arg;
+	auto_json sorted = NULL;
 	struct err err = { 0 };
 	const cJSON *pod;
 
 	if (t->listed)
 		return;
 	t->listed = true;
-	if (t->show->format <= SHOW_WIDE) {
+	if (t->sort) {
+		sorted = cJSON_Duplicate(items, true);
+		printed(t, sort_by(t->sort, sorted, NULL, &err), &err);
+		items = sorted;
+	}
+	if (show_is_table(t->show)) {
 		printed(t, show_pods(t->show, items, stdout, &err), &err);
 		return;
 	}
@@ -96,17 +104,17 @@ static void wait_end(struct tail *t)
 	}
 }
 
-int tail_pods(struct kube *k, const char *ns, const char *selector, struct show *show)
+int tail_pods(struct kube *k, const struct tail_what *what, struct show *show)
 {
 	static const struct watch_ops ops = { listed, event, health };
-	struct tail t = { .show = show, .lock = PTHREAD_MUTEX_INITIALIZER };
-	auto_free char *collection =
-		ns ? rest_path("/api/v1/namespaces/%s/pods", ns) : rest_path("/api/v1/pods");
+	struct tail t = { .show = show, .sort = what->sort, .lock = PTHREAD_MUTEX_INITIALIZER };
+	auto_free char *collection = what->ns ? rest_path("/api/v1/namespaces/%s/pods", what->ns)
+					      : rest_path("/api/v1/pods");
 	struct watch *w;
 	int rc;
 
 	clock_cond_init(&t.ended);
-	rc = watch_open(k, collection, selector, NULL, &ops, &t, &w, &t.err);
+	rc = watch_open(k, collection, what->labels, what->fields, &ops, &t, &w, &t.err);
 	if (rc < 0)
 		return cli_failed(&t.err, rc);
 	wait_end(&t);

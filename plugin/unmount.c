@@ -8,10 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <time.h>
 
 #define HELPER          "fusermount3"
 #define HELPER_TEXT_MAX 4096
 #define HELPER_MS       30000
+#define BUSY_MS         1000
+#define BUSY_PAUSE_MS   50
 
 struct unmount {
 	bool force;
@@ -81,6 +84,18 @@ static int take_away(const char *dir, bool force, struct err *err)
 	return err_set(err, -errno, "%m");
 }
 
+/* Another verb that asks the mount what it shows is in it for a moment: that is no program of a person's. */
+static int take_away_patiently(const char *dir, bool force, struct err *err)
+{
+	static const struct timespec pause = { .tv_nsec = BUSY_PAUSE_MS * 1000000L };
+	int64_t until = deadline_after(BUSY_MS);
+	int rc;
+
+	while ((rc = take_away(dir, force, err)) == -EBUSY && !deadline_passed(until))
+		nanosleep(&pause, NULL);
+	return rc;
+}
+
 static int unmount(const struct cli *cli, const char *word, bool force, struct err *err)
 {
 	auto_free char *dir = mount_resolve(word);
@@ -89,7 +104,7 @@ static int unmount(const struct cli *cli, const char *word, bool force, struct e
 
 	if (!dir)
 		return err_set(err, -errno, "cannot unmount %s: %m", word);
-	rc = mounts_read(&all, err);
+	rc = mounts_read(MOUNT_TYPE, &all, err);
 	if (rc < 0)
 		return rc;
 	if (!mounts_has(&all, dir))
@@ -97,7 +112,7 @@ static int unmount(const struct cli *cli, const char *word, bool force, struct e
 			"cannot unmount %s: no sandboxes are mounted there; \"%s mounts\" lists "
 			"the mounts",
 			word, cli->program);
-	rc = take_away(dir, force, err);
+	rc = take_away_patiently(dir, force, err);
 	if (rc == -EBUSY)
 		return err_set(err, rc,
 			"cannot unmount %s: a program works in it (\"fuser -vm %s\" tells which); "

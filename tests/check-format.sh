@@ -3,8 +3,7 @@
 cd "$(dirname "$0")/.." || exit 2
 clang_format=$(command -v clang-format || command -v clang-format-14) || exit 77
 "$clang_format" --version 2>/dev/null | grep -q 'version 14\.' || exit 77
-bad=0
-for f in $(find common fs plugin tests -name '*.c' -o -name '*.h'); do
-	"$clang_format" --dry-run -Werror "$f" >/dev/null 2>&1 || { echo "# clang-format -i $f"; bad=1; }
-done
-exit $bad
+found=$(find common fs plugin tests -name '*.c' -o -name '*.h' | xargs -P 2 -n 20 "$clang_format" --dry-run -Werror 2>&1)
+[ $? = 0 ] && exit 0
+echo "$found" | sed -n 's/^\([^ :]*\):.*error: .*/# clang-format -i \1/p' | sort -u
+exit 1

@@ -1,9 +1,12 @@
 # Sourced by run and demo: what the project needs on a Debian 12, and how it is built.
 
-PACKAGES="gcc libc6-dev meson ninja-build pkg-config libfuse3-dev fuse3 libcurl4-openssl-dev
+PACKAGES="gcc libc6-dev musl-tools meson ninja-build pkg-config libfuse3-dev fuse3 libcurl4-openssl-dev
 	libcjson-dev libyaml-dev libssl-dev libwebsockets-dev libcmocka-dev uthash-dev scdoc
 	runc busybox-static python3 jq git openssl ca-certificates procps util-linux uidmap"
-TEST_PACKAGES="vim-tiny make valgrind tmux rsync toybox clang-format-14"
+NODE_PACKAGES="nodejs npm" # tests/interop; another node than Debian's will do
+TEST_PACKAGES="curl vim-tiny nano less make valgrind tmux rsync toybox btrfs-progs zsh fish
+	clang-format-14"
+BENCH_PACKAGES="openssh-server sshfs gcc python3 git"
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -29,13 +32,23 @@ install_packages() { # install_packages PACKAGE...: those that are not there
 	rm -f "${TMPDIR:-/tmp}/sbx-apt.$$"
 }
 
-build() { # build FOLDER [MESON-OPTION...]
-	local dir=$1 log
+install_node() {
+	# shellcheck disable=SC2086
+	{ command -v node && command -v npm; } >/dev/null || install_packages $NODE_PACKAGES
+}
+
+configure() { # configure FOLDER [MESON-OPTION...]
+	local dir=$1
 	shift
-	log=$dir.log
-	if [ ! -e "$dir/build.ninja" ]; then
-		meson setup "$dir" -Dwerror=true "$@" >"$log" 2>&1 || { cat "$log" >&2; return 1; }
-	fi
-	ninja -C "$dir" >"$log" 2>&1 || { cat "$log" >&2; return 1; }
-	rm -f "$log"
+	[ -e "$dir/build.ninja" ] && return
+	meson setup "$dir" -Dwerror=true "$@" >"$dir.log" 2>&1 || { cat "$dir.log" >&2; return 1; }
+}
+compile() { # compile FOLDER [TARGET...]
+	local dir=$1
+	shift
+	ninja -C "$dir" "$@" >"$dir.log" 2>&1 || { cat "$dir.log" >&2; return 1; }
+	rm -f "$dir.log"
+}
+build() { # build FOLDER [MESON-OPTION...]
+	configure "$@" && compile "$1"
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 
 int64_t clock_now_ms(void);  /* monotonic, since some fixed point */
+int64_t clock_now_us(void);  /* the same clock, finer */
 int64_t clock_wall_ms(void); /* since 1970, UTC */
 
 int64_t deadline_after(int timeout_ms); /* now + timeout_ms */

@@ -32,4 +32,11 @@ const char *errno_name(int code);
 /* -ENOENT for "ENOENT"; 0 when no such name. */
 int errno_from_name(const char *name);
 
+/*
+ * How one program of ours tells another why it failed: with ERRNO_WANTED in its environment it writes
+ * ERRNO_WORD and the name on a line of standard error, behind the sentence.
+ */
+#define ERRNO_WANTED "SBX_ERRNO"
+#define ERRNO_WORD   "errno: "
+
 #endif

@@ -86,6 +86,28 @@ int io_write_all(int fd, const void *bytes, size_t n, int64_t deadline_ms)
 	return 0;
 }
 
+int io_put_all(int fd, const void *bytes, size_t n)
+{
+	const char *at = bytes;
+
+	while (n) {
+		ssize_t put = write(fd, at, n);
+		struct pollfd ready = { fd, POLLOUT, 0 };
+
+		if (put == 0)
+			return -ENOSPC;
+		if (put < 0 && errno == EAGAIN)
+			poll(&ready, 1, -1);
+		else if (put < 0 && errno != EINTR)
+			return -errno;
+		if (put > 0) {
+			at += put;
+			n -= (size_t)put;
+		}
+	}
+	return 0;
+}
+
 int io_read_file(const char *path, struct buf *ret)
 {
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -110,18 +132,10 @@ int io_read_file(const char *path, struct buf *ret)
 
 static int fill_and_sync(int fd, const void *bytes, size_t n, unsigned mode)
 {
-	const char *at = bytes;
+	int rc = io_put_all(fd, bytes, n);
 
-	while (n) {
-		ssize_t put = write(fd, at, n);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return -errno;
-		at += put;
-		n -= (size_t)put;
-	}
+	if (rc < 0)
+		return rc;
 	if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
 		return -errno;
 	return 0;

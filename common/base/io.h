@@ -1,5 +1,5 @@
 /*
- * Whole reads and writes with a deadline: the only read loops in the tree.
+ * Whole reads and writes, with a deadline where a peer is waited for: the only read loops in the tree.
  *
  * They work on blocking and non-blocking descriptors alike (poll first,
  * EINTR and EAGAIN retried until the deadline).
@@ -17,6 +17,9 @@ ssize_t io_read_some(int fd, void *bytes, size_t n, int64_t deadline_ms);
 
 /* All of it. Never raises SIGPIPE on sockets. -EPIPE, -ETIMEDOUT, write(2)'s errno. */
 int io_write_all(int fd, const void *bytes, size_t n, int64_t deadline_ms);
+
+/* All of it, to a file or to a pipe of one who may take his time: without a deadline. write(2)'s errno. */
+int io_put_all(int fd, const void *bytes, size_t n);
 
 /* A whole file into ret, to its ceiling. -EMSGSIZE past it; open(2)'s and read(2)'s errno. */
 int io_read_file(const char *path, struct buf *ret);

@@ -100,6 +100,19 @@ bool cred_renewable(const struct cred *c)
 	return c->spec.token_file || c->spec.cert_file || c->spec.key_file || uses_plugin(c);
 }
 
+void cred_settings(const struct cred *c, cred_setting *fn, void *arg)
+{
+	const struct cred_spec *s = &c->spec;
+
+	fn(arg, "token-file", s->token_file);
+	fn(arg, "token", s->token);
+	fn(arg, "username", s->username);
+	fn(arg, "certificate-file", s->cert_file);
+	fn(arg, "certificate", s->cert_file ? NULL : s->cert_pem);
+	if (uses_plugin(c))
+		credexec_settings(s->exec, fn, arg);
+}
+
 /* --- what there is now ----------------------------------------------------- */
 
 static struct mark mark_of(const char *path)
@@ -428,7 +441,6 @@ static int check(const struct cred_spec *s, struct err *err)
 int cred_new(struct cred_spec *spec, struct cred **ret, struct err *err)
 {
 	struct cred *c = xcalloc(1, sizeof(*c));
-	struct marks marks;
 	int rc;
 
 	c->spec = *spec;
@@ -438,19 +450,26 @@ int cred_new(struct cred_spec *spec, struct cred **ret, struct err *err)
 	pthread_mutex_init(&c->lock, NULL);
 	clock_cond_init(&c->renewed);
 	rc = check(&c->spec, err);
-	if (rc == 0 && !uses_plugin(c)) {
-		struct fresh f = { 0 };
-
-		marks = marks_of(c);
-		rc = renew(c, 0, &f, err);
-		if (rc == 0)
-			install(c, &f, &marks);
-		else
-			cred_now_fini(&f.now);
-	}
 	if (rc < 0)
 		cred_free(c);
 	else
 		*ret = c;
 	return rc;
+}
+
+int cred_check(struct cred *c, struct err *err)
+{
+	struct marks marks = marks_of(c);
+	struct fresh f = { 0 };
+	int rc = uses_plugin(c) ? 0 : renew(c, 0, &f, err);
+
+	if (rc < 0 || uses_plugin(c)) {
+		cred_now_fini(&f.now);
+		return rc;
+	}
+	{
+		scoped_lock(&c->lock);
+		install(c, &f, &marks);
+	}
+	return 0;
 }

@@ -29,11 +29,14 @@ struct cred_spec {
 	struct credexec *exec;
 };
 
-/*
- * Takes all of spec, also on failure. Reads its files once, so that a person hears at once what is
- * wrong; runs no plugin. -EINVAL; -ENOENT, -EACCES: a file.
- */
+/* Takes all of spec, also on failure. Opens none of its files. -EINVAL. */
 int cred_new(struct cred_spec *spec, struct cred **ret, struct err *err);
+
+/*
+ * Reads and checks once what will be presented, so that a person hears at once what is wrong; runs no
+ * plugin. -EINVAL; -ENOENT, -EACCES: a file.
+ */
+int cred_check(struct cred *c, struct err *err);
 
 /* What to present now. Owned by the caller (cred_now_fini wipes and frees). */
 struct cred_now {
@@ -53,6 +56,14 @@ struct cred_now {
 int cred_get(struct cred *c, unsigned rejected, int64_t deadline_ms, struct cred_now *ret,
 	struct err *err);
 void cred_now_fini(struct cred_now *now);
+
+/*
+ * What makes these credentials these: each setting by name, in a fixed order, absent ones as NULL;
+ * for a digest. A password and a private key are left out (their names and certificates stand for
+ * them), a token is not.
+ */
+typedef void cred_setting(void *arg, const char *name, const char *value);
+void cred_settings(const struct cred *c, cred_setting *fn, void *arg);
 
 /* May a 401 be cured by asking again? */
 bool cred_renewable(const struct cred *c);

@@ -178,6 +178,15 @@ int credexec_new(const struct kubeconfig_entry *user, const cJSON *cluster, bool
 	return 0;
 }
 
+void credexec_settings(const struct credexec *x, cred_setting *fn, void *arg)
+{
+	fn(arg, "exec-version", x->version);
+	for (size_t i = 0; x->argv[i]; i++)
+		fn(arg, "exec-word", x->argv[i]);
+	for (size_t i = 0; x->env[i]; i++)
+		fn(arg, "exec-env", x->env[i]);
+}
+
 /* --- one run --------------------------------------------------------------- */
 
 static bool same_name(const char *one, const char *other)

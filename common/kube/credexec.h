@@ -5,6 +5,7 @@
 #ifndef SBX_KUBE_CREDEXEC_H
 #define SBX_KUBE_CREDEXEC_H
 
+#include "common/kube/cred.h"
 #include "common/kube/kubeconfig.h"
 
 #include <stdint.h>
@@ -36,6 +37,8 @@ void credexec_free(struct credexec *x);
  */
 int credexec_run(const struct credexec *x, int64_t deadline_ms, struct credexec_answer *ret,
 	struct err *err);
+/* The program, its arguments and its environment: for cred_settings. */
+void credexec_settings(const struct credexec *x, cred_setting *fn, void *arg);
 void credexec_answer_fini(struct credexec_answer *a);
 
 #endif

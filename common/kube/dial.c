@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/kube/easy.h"
 #include "common/kube/status.h"
+#include "common/kube/tls.h"
 #include "common/kube/upgrade.h"
 
 #include <poll.h>
@@ -15,6 +16,8 @@ struct dial {
 	struct easy easy;
 	CURLM *multi; /* must hold the handle for as long as its connection is used */
 	int fd;
+	void *tls; /* tls.h; NULL: unknown */
+	bool plain;
 	char protocol[64];
 	struct buf early; /* came behind the upgrade's head; to be received first */
 };
@@ -233,6 +236,10 @@ static int converse(struct dial *d, struct attempt *a)
 		return 0;
 	}
 	memcpy(d->protocol, a->answer.protocol, sizeof d->protocol);
+	d->plain = !a->t->tls;
+	d->tls = d->plain ? NULL : tls_of(d->easy.curl);
+	if (d->tls)
+		tls_read_ahead(d->tls);
 	buf_add(&d->early, in.data + a->answer.head_n, in.len - a->answer.head_n);
 	return 0;
 }
@@ -346,4 +353,9 @@ ssize_t dial_recv(struct dial *d, void *bytes, size_t n)
 	if (code == CURLE_OK)
 		return got;
 	return code == CURLE_AGAIN ? -EAGAIN : -ECONNRESET;
+}
+
+bool dial_has_more(const struct dial *d)
+{
+	return d->early.len > 0 || (d->tls ? tls_holds_more(d->tls) : !d->plain);
 }

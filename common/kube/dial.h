@@ -40,11 +40,15 @@ int dial_open(const struct kube_target *t, const struct dial_ask *ask, int64_t d
 void dial_close(struct dial *d); /* takes NULL; sends TLS's goodbye if that takes no waiting */
 
 const char *dial_protocol(const struct dial *d);
-int dial_fd(const struct dial *d); /* for epoll; recv until -EAGAIN before sleeping on it */
+int dial_fd(const struct dial
+		*d); /* for epoll; sleep on it only after -EAGAIN, or without dial_has_more */
 
 /* Bytes sent or got; 0 from recv is the end; -EAGAIN; else -errno. After -EAGAIN send the same
  * bytes again. */
 ssize_t dial_send(struct dial *d, const void *bytes, size_t n);
 ssize_t dial_recv(struct dial *d, void *bytes, size_t n);
+
+/* Bytes may be here already that dial_fd does not tell of. */
+bool dial_has_more(const struct dial *d);
 
 #endif

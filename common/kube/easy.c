@@ -3,6 +3,7 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/kube/curl.h"
 
 #include <arpa/inet.h>
 #include <strings.h>
@@ -11,14 +12,6 @@
 #define KEEPALIVE_IDLE_S 30
 #define KEEPALIVE_GAP_S  15
 #define POOL_AGE_S       80 /* the API server closes idle connections after 90 s */
-
-/* libcurl counts its users in a global; its own lazy start is not safe everywhere. */
-static pthread_once_t started = PTHREAD_ONCE_INIT;
-
-static void start(void)
-{
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 static bool is_loopback(const char *host)
 {
@@ -94,13 +87,18 @@ static const char *env_proxy(const struct kube_target *t)
 	return NULL;
 }
 
+const char *easy_proxy(const struct kube_target *t)
+{
+	return t->proxy_url ? t->proxy_url : env_proxy(t);
+}
+
 /*
  * As Go does it: proxy-url overrides the environment and NO_PROXY; ALL_PROXY is not asked; and
  * SOCKS 5 proxies resolve names. libcurl applies NO_PROXY itself when NOPROXY is left alone.
  */
 static void set_proxy(struct easy *e, const struct kube_target *t)
 {
-	const char *proxy = t->proxy_url ? t->proxy_url : env_proxy(t);
+	const char *proxy = easy_proxy(t);
 	auto_free char *socks = NULL;
 
 	if (proxy && strncasecmp(proxy, "socks5://", 9) == 0) {
@@ -197,7 +195,9 @@ int easy_init(struct easy *e, const struct kube_target *t, const char *path, uns
 	int rc;
 
 	memset(e, 0, sizeof *e);
-	pthread_once(&started, start);
+	rc = curl_load(err);
+	if (rc < 0)
+		return rc;
 	e->curl = curl_easy_init();
 	if (!e->curl)
 		return err_set(err, -ENOMEM, "cannot start libcurl");

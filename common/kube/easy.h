@@ -1,7 +1,7 @@
 /*
  * A libcurl easy handle made ready for a cluster: URL, TLS from memory,
  * proxy rules, credentials, impersonation. With easy.c, rest.c and dial.c are the
- * only files that include curl.h; replacing the library touches these.
+ * only callers of libcurl; replacing the library touches these, and curl.c.
  *
  * What Go does and libcurl does not by itself is done here (KUBERNETES.md 4.3,
  * 5.2): no environment proxy for loopback, proxy-url ignores NO_PROXY, socks5
@@ -31,11 +31,14 @@ struct easy {
  * path: begins with "/", put behind the server's prefix; query included. Blocks for credentials.
  * The time left is set as the whole transfer's timeout; set CURLOPT_TIMEOUT_MS anew where more is
  * wanted (a watch). t must outlive e. On failure e holds nothing (cred.h's errnos, -EINVAL,
- * -ETIMEDOUT).
+ * -ETIMEDOUT, curl.h's).
  */
 int easy_init(struct easy *e, const struct kube_target *t, const char *path, unsigned rejected,
 	int64_t deadline_ms, struct err *err);
 void easy_fini(struct easy *e);
+
+/* Which proxy leads there, before NO_PROXY, with its credentials: borrowed, not for eyes. NULL: none. */
+const char *easy_proxy(const struct kube_target *t);
 
 /* The server's path prefix, what follows host and port: "" or "/...". Borrowed. */
 const char *easy_prefix(const struct kube_target *t);

@@ -1,14 +1,16 @@
 #include "common/kube/exec.h"
 
 #include "common/base/clock.h"
-#include "common/base/io.h"
 #include "common/base/log.h"
 #include "common/kube/channel.h"
+#include "common/kube/delivery.h"
 #include "common/kube/dial.h"
+#include "common/kube/spdy.h"
 #include "common/kube/stream.h"
 
 #define PATH_MAX_BYTES (64 * 1024) /* far under the API server's 1 MiB, over what proxies pass */
 #define CLOSE_MS       1000
+#define SPDY_MS        5000 /* for an answer to that, before WebSockets are tried */
 
 struct exec {
 	struct net *net;       /* borrowed */
@@ -62,15 +64,17 @@ static int choose_protocol(enum exec_protocol given, enum exec_protocol *ret, st
 	const char *forced = getenv("SBX_EXEC_PROTOCOL");
 
 	*ret = given;
-	if (given != EXEC_ANY || !forced || !*forced)
+	if ((given != EXEC_ANY && given != EXEC_SPDY) || !forced || !*forced)
 		return 0;
 	if (strcmp(forced, "v4") == 0)
 		*ret = EXEC_V4;
 	else if (strcmp(forced, "v5") == 0)
 		*ret = EXEC_V5;
+	else if (strcmp(forced, "spdy") == 0)
+		*ret = EXEC_SPDY;
 	else
-		return err_set(
-			err, -EINVAL, "SBX_EXEC_PROTOCOL is '%s'; it may be v4 or v5", forced);
+		return err_set(err, -EINVAL, "SBX_EXEC_PROTOCOL is '%s'; it may be v4, v5 or spdy",
+			forced);
 	return 0;
 }
 
@@ -87,6 +91,7 @@ static int code_of_message(const char *message, int otherwise)
 		{ "permission denied", -ENOEXEC },
 		{ "exec format error", -ENOEXEC },
 		{ "does not have a host assigned", -ENOTCONN },
+		{ "pod does not exist", -ENOTCONN }, /* says a kubelet that has not seen it yet */
 		{ "container not found", -ENOTCONN },
 		{ "unable to find container", -ENOTCONN },
 		{ "not created or running", -ENOTCONN },
@@ -131,6 +136,22 @@ static int dial_best(const struct kube_target *t, struct dial_ask *ask, enum exe
 	return rc2;
 }
 
+/* What stands between may know WebSockets alone: whatever it answers, those are tried then. */
+static int dial_spdy(const struct kube_target *t, struct dial_ask *ask, int64_t deadline_ms,
+	struct dial **ret, struct dial_refusal *refusal, struct err *err)
+{
+	int64_t own_ms = deadline_after(SPDY_MS);
+	int rc;
+
+	ask->protocols = SPDY_PROTOCOL;
+	rc = dial_open(t, ask, own_ms < deadline_ms ? own_ms : deadline_ms, ret, refusal, err);
+	if (rc == 0 || rc == -ECANCELED)
+		return rc;
+	trace(EXEC, "%s is refused", SPDY_PROTOCOL);
+	*refusal = (struct dial_refusal){ 0 };
+	return dial_best(t, ask, EXEC_ANY, deadline_ms, ret, refusal, err);
+}
+
 /* status.h's advice goes by the number, which says nothing here. */
 static void cut_advice(char *text)
 {
@@ -162,9 +183,12 @@ static int dial_exec(const struct kube_target *t, const struct exec_spec *spec, 
 		return err_set(err, rc, "cannot %s: the command is too long (over %d bytes)", what,
 			PATH_MAX_BYTES);
 	ask.path = buf_text(&path);
-	rc = dial_best(t, &ask, protocol, deadline_ms, ret, &refusal, &local);
-	/* Of a 404 or 403 the code is right; in a 400 or 500 only the words tell. */
-	if (rc < 0 && (refusal.http == 400 || refusal.http >= 500))
+	if (protocol == EXEC_SPDY && !spec->tty)
+		rc = dial_spdy(t, &ask, deadline_ms, ret, &refusal, &local);
+	else
+		rc = dial_best(t, &ask, protocol, deadline_ms, ret, &refusal, &local);
+	/* Of a 403 the code is right; otherwise only the words tell: a kubelet's 404 is not the API server's. */
+	if (rc < 0 && (refusal.http == 400 || refusal.http == 404 || refusal.http >= 500))
 		rc = code_of_message(local.text, rc);
 	if (rc == -ENOTCONN) {
 		cut_advice(local.text);
@@ -178,25 +202,27 @@ static int dial_exec(const struct kube_target *t, const struct exec_spec *spec, 
 int exec_open(struct net *net, const struct kube_target *t, const struct exec_spec *spec,
 	int64_t deadline_ms, struct exec **ret, struct err *err)
 {
+	struct stream *stream = NULL;
 	struct dial *d = NULL;
 	struct exec *x;
-	int fds[2];
+	int fd = -1;
 	int rc;
 
 	rc = dial_exec(t, spec, deadline_ms, &d, err);
+	if (rc == 0)
+		rc = stream_pair(d, &stream, &fd, err);
 	if (rc < 0)
 		return rc;
-	rc = io_pair(fds);
-	if (rc < 0) {
-		dial_close(d);
-		return err_set(err, rc, "cannot make a socket pair: %s", strerror(-rc));
-	}
 	x = xcalloc(1, sizeof *x);
 	x->net = net;
-	x->fd = fds[0];
+	x->stream = stream;
+	x->fd = fd;
 	x->tty = spec->tty;
 	x->v5 = strcmp(dial_protocol(d), CHANNEL_V5) == 0;
-	x->stream = stream_new(d, fds[1], NULL);
+	if (strcmp(dial_protocol(d), SPDY_PROTOCOL) == 0)
+		stream_is_spdy(x->stream);
+	if (spec->tty)
+		stream_may_pause(x->stream);
 	net_post(net, x->stream);
 	*ret = x;
 	return 0;
@@ -210,6 +236,52 @@ int exec_fd(const struct exec *x)
 int exec_take_fd(struct exec *x)
 {
 	return take_fd(x->fd);
+}
+
+/* --- the duct -------------------------------------------------------------------------------- */
+
+struct exec_duct {
+	struct duct duct;
+	struct net *net;
+	struct stream *stream; /* a reference */
+};
+
+static void open_duct(struct duct *d, const struct duct_user *user)
+{
+	delivery_tap(stream_delivery(((struct exec_duct *)d)->stream), user);
+}
+
+static ssize_t put_duct(struct duct *d, const void *bytes, size_t n)
+{
+	struct exec_duct *x = (struct exec_duct *)d;
+	bool stuck = false;
+	ssize_t put = stream_put(x->stream, bytes, n, &stuck);
+
+	if (stuck)
+		net_post(x->net, x->stream);
+	return put;
+}
+
+static void close_duct(struct duct *d)
+{
+	struct exec_duct *x = (struct exec_duct *)d;
+
+	delivery_untap(stream_delivery(x->stream));
+	stream_unref(x->stream);
+	free(x);
+}
+
+struct duct *exec_duct(struct exec *x)
+{
+	static const struct duct_ops ops = {
+		.open = open_duct, .put = put_duct, .close = close_duct
+	};
+	struct exec_duct *d = xcalloc(1, sizeof *d);
+
+	d->duct.ops = &ops;
+	d->net = x->net;
+	d->stream = stream_ref(x->stream);
+	return &d->duct;
 }
 
 bool exec_is_v5(const struct exec *x)

@@ -6,7 +6,8 @@
  * there. Channel 2 is kept (its last EXEC_STDERR_TAIL bytes), channel 3 is the
  * Status. The other end of the pair belongs to the net thread (net.h), which
  * always reads the network; so a user must always read the descriptor, and
- * bound what it asks for by its own protocol.
+ * bound what it asks for by its own protocol. Only with a terminal, which has
+ * no such protocol, does the network wait for a slow user (stream_may_pause).
  *
  * The API server's Success is no proof of anything (KUBERNETES.md 1.5): carry
  * an end mark of your own.
@@ -15,6 +16,7 @@
 #define SBX_KUBE_EXEC_H
 
 #include "common/base/buf.h"
+#include "common/base/duct.h"
 #include "common/kube/net.h"
 #include "common/kube/target.h"
 
@@ -26,14 +28,17 @@
 struct buf;
 struct exec;
 
-/* ANY: v4 alone first, v5 where that is refused */
-enum exec_protocol { EXEC_ANY, EXEC_V4, EXEC_V5 };
+/*
+ * ANY: v4 alone first, v5 where that is refused. SPDY: that first, for who has much to send (spdy.h); then as ANY.
+ * Not with a terminal.
+ */
+enum exec_protocol { EXEC_ANY, EXEC_V4, EXEC_V5, EXEC_SPDY };
 
 struct exec_spec {
 	const char *ns, *pod, *container;
 	const char *const *argv; /* NULL-ended */
 	bool tty;
-	enum exec_protocol protocol; /* forced by SBX_EXEC_PROTOCOL=v4|v5 when ANY */
+	enum exec_protocol protocol; /* forced by SBX_EXEC_PROTOCOL=v4|v5|spdy */
 	/* NULL, or: true ends exec_open within 100 ms; set it atomically */
 	const volatile bool *stop;
 };
@@ -57,7 +62,7 @@ struct exec_end {
  * Connects and upgrades; blocks until deadline_ms. The errno is status.h's: -EACCES (err names verb
  * and resource and what to ask for), -ENOENT no such Pod, -ENOTCONN the container is not running,
  * -ETIMEDOUT, -ECONNREFUSED...; -ECANCELED: stop; -E2BIG: argv is too long for a URL; -EINVAL: the
- * container is not in the Pod, or SBX_EXEC_PROTOCOL says neither v4 nor v5. Under v5 no such
+ * container is not in the Pod, or SBX_EXEC_PROTOCOL is unknown. Under v5 no such
  * program and no such container come later, from exec_wait. t may go after the call. After
  * net_close only exec_wait, exec_stderr and exec_close may follow.
  */
@@ -67,6 +72,13 @@ int exec_open(struct net *net, const struct kube_target *t, const struct exec_sp
 int exec_fd(const struct exec *x); /* borrowed; blocking */
 /* The descriptor, now the caller's; closing it, or its write side, closes the stream. */
 int exec_take_fd(struct exec *x);
+
+/*
+ * A duct beside the descriptor, without a terminal: for who has taken the descriptor, reads it on (its
+ * end is the stream's) and shuts it down at the end. It may outlive x, but not be put to after net_close.
+ */
+struct duct *exec_duct(struct exec *x);
+
 bool exec_is_v5(const struct exec *x);
 int exec_resize(struct exec *x, uint16_t cols, uint16_t rows); /* tty only, else -ENOTTY */
 int exec_eof(struct exec *x); /* closes stdin: v5 only, else -EOPNOTSUPP */

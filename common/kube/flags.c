@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-enum form { TEXT, LIST, PAIRS, SWITCH, LEVEL, SPAN };
+/* NOTHING: taken as kubectl takes it, without a meaning here */
+enum form { TEXT, LIST, PAIRS, SWITCH, LEVEL, SPAN, NOTHING, NOTHING_SWITCH };
 
 static const struct flag {
 	const char *name;
@@ -42,6 +43,12 @@ static const struct flag {
 		offsetof(struct kube_flags, insecure_set) },
 	{ "disable-compression", 0, SWITCH, offsetof(struct kube_flags, no_compression), 0 },
 	{ "v", 'v', LEVEL, offsetof(struct kube_flags, verbosity), 0 },
+	{ "log-flush-frequency", 0, NOTHING, 0, 0 },
+	{ "match-server-version", 0, NOTHING_SWITCH, 0, 0 },
+	{ "profile", 0, NOTHING, 0, 0 },
+	{ "profile-output", 0, NOTHING, 0, 0 },
+	{ "vmodule", 0, NOTHING, 0, 0 },
+	{ "warnings-as-errors", 0, NOTHING_SWITCH, 0, 0 },
 };
 
 static const char help[] =
@@ -66,7 +73,9 @@ static const char help[] =
 	"  --request-timeout TIME         for one request: seconds, or 500ms, 1m30s\n"
 	"  --disable-compression          ask for uncompressed answers\n"
 	"  --cache-dir DIR                accepted as kubectl does, not used\n"
-	"  -v, --v LEVEL                  how much to say\n";
+	"  -v, --v LEVEL                  how much to say\n"
+	"Accepted as well, without a meaning here: --log-flush-frequency, --vmodule,\n"
+	"--match-server-version, --profile, --profile-output, --warnings-as-errors.\n";
 
 const char *kube_flags_help(void)
 {
@@ -123,6 +132,8 @@ static int store_switch(
 	}
 	if (is < 0)
 		return err_set(err, -EINVAL, "--%s takes true or false", f->name);
+	if (f->form == NOTHING_SWITCH)
+		return 1;
 	*(bool *)((char *)flags + f->at) = is;
 	if (f->count_at)
 		*(bool *)((char *)flags + f->count_at) = true;
@@ -142,8 +153,10 @@ static int store(const struct flag *f, struct kube_flags *flags, const char *val
 {
 	int64_t ms;
 
-	if (f->form == SWITCH)
+	if (f->form == SWITCH || f->form == NOTHING_SWITCH)
 		return store_switch(f, flags, value, err);
+	if (f->form == NOTHING)
+		return 1;
 	if (f->form == LEVEL)
 		return store_level(f, flags, value, err);
 	if (f->form == LIST || f->form == PAIRS)
@@ -161,7 +174,7 @@ static int take(const struct flag *f, const char *value, struct kube_flags *flag
 {
 	int rc;
 
-	if (value || f->form == SWITCH)
+	if (value || f->form == SWITCH || f->form == NOTHING_SWITCH)
 		return store(f, flags, value, err);
 	if (*i + 1 >= argc)
 		return err_set(err, -EINVAL, "%s needs a value", argv[*i]);

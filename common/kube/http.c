@@ -2,6 +2,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/kube/easy.h"
+#include "common/kube/rest.h"
 
 #include <limits.h>
 #include <poll.h>
@@ -236,6 +237,8 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 		a->x->retry_after_ms = parse_retry_after(value);
 	else if ((value = header_value(line, "Warning")))
 		take_warning(a->x, value);
+	else if (a->x->line && (value = header_value(line, "Date")))
+		a->x->line->date_ms = (int64_t)curl_getdate(value, NULL) * 1000;
 	return a->result == 0 ? size * n : 0;
 }
 
@@ -407,6 +410,29 @@ static const char *version_of(CURL *curl)
 	return version == CURL_HTTP_VERSION_2_0 ? "HTTP/2" : "HTTP/1";
 }
 
+static int64_t time_of(CURL *curl, CURLINFO what)
+{
+	curl_off_t us = 0;
+
+	curl_easy_getinfo(curl, what, &us);
+	return us;
+}
+
+static void show_line(CURL *curl, struct rest_line *ret)
+{
+	long connects = 0, version = 0;
+
+	curl_easy_getinfo(curl, CURLINFO_NUM_CONNECTS, &connects);
+	curl_easy_getinfo(curl, CURLINFO_HTTP_VERSION, &version);
+	ret->http2 = version == CURL_HTTP_VERSION_2_0;
+	ret->took_us = time_of(curl, CURLINFO_TOTAL_TIME_T);
+	ret->here_ms = clock_wall_ms() - ret->took_us / 2000;
+	if (!connects)
+		return;
+	ret->connect_us = time_of(curl, CURLINFO_CONNECT_TIME_T);
+	ret->tls_us = time_of(curl, CURLINFO_APPCONNECT_TIME_T);
+}
+
 static int attempt(struct http *h, struct exchange *x, unsigned *generation, struct err *err)
 {
 	struct attempt a = { .x = x };
@@ -431,6 +457,8 @@ static int attempt(struct http *h, struct exchange *x, unsigned *generation, str
 	curl_multi_remove_handle(s->multi, a.easy.curl);
 	slot_give(h, s);
 	x->status = status_of(a.easy.curl);
+	if (x->line)
+		show_line(a.easy.curl, x->line);
 	rc = explain(h, &a, rc, code, err);
 	trace(REST, "%s %s: %s, status %d, %s", x->method, x->path, version_of(a.easy.curl),
 		x->status, rc < 0 ? errno_name(rc) : "ok");

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 struct http;
+struct rest_line;
 
 /*
  * What ends a wait before its time: a flag, and a descriptor that becomes readable with it. NULL
@@ -56,6 +57,7 @@ struct exchange {
 	/* answered */
 	int status;             /* 0: no answer came */
 	int64_t retry_after_ms; /* -1: the server did not say */
+	struct rest_line *line; /* asked; NULL: nobody wants to know */
 	struct buf answer;      /* what was not given to chunk */
 };
 

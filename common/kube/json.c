@@ -141,6 +141,21 @@ bool json_bool(const cJSON *root, const char *path, bool otherwise)
 	return cJSON_IsBool(at) ? cJSON_IsTrue(at) : otherwise;
 }
 
+static const char *text_of(const cJSON *value, const char *otherwise)
+{
+	return cJSON_IsString(value) ? value->valuestring : otherwise;
+}
+
+const char *json_label(const cJSON *object, const char *name, const char *otherwise)
+{
+	return text_of(json_member(json_at(object, "metadata.labels"), name), otherwise);
+}
+
+const char *json_annotation(const cJSON *object, const char *name, const char *otherwise)
+{
+	return text_of(json_member(json_at(object, "metadata.annotations"), name), otherwise);
+}
+
 /* Puts value under name, in the place of any that were there. */
 static void put(cJSON *object, const char *name, cJSON *value)
 {

@@ -29,6 +29,10 @@ double json_num(const cJSON *root, const char *path, double otherwise);         
 int json_int(const cJSON *root, const char *path, int otherwise); /* cut to int's range */
 bool json_bool(const cJSON *root, const char *path, bool otherwise);
 
+/* One of a Kubernetes object's own; borrowed. */
+const char *json_label(const cJSON *object, const char *name, const char *otherwise);
+const char *json_annotation(const cJSON *object, const char *name, const char *otherwise);
+
 /* Sets object.path (members made as needed, no "[n]") to value, which is taken; NULL removes it. */
 void json_set(cJSON *object, const char *path, cJSON *value);
 void json_set_str(cJSON *object, const char *path, const char *value);

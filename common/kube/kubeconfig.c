@@ -317,6 +317,15 @@ const char *kubeconfig_files(const struct kubeconfig *k)
 	return buf_text(&k->files);
 }
 
+const struct kubeconfig_entry *kubeconfig_nth(
+	const struct kubeconfig *k, enum kubeconfig_kind kind, size_t n)
+{
+	for (size_t i = 0; i < k->count; i++)
+		if (k->entries[i].kind == kind && !n--)
+			return &k->entries[i];
+	return NULL;
+}
+
 void kubeconfig_names(const struct kubeconfig *k, enum kubeconfig_kind kind, struct buf *ret)
 {
 	size_t seen = 0;

@@ -39,6 +39,9 @@ void kubeconfig_free(struct kubeconfig *k);
 
 const struct kubeconfig_entry *kubeconfig_find(
 	const struct kubeconfig *k, enum kubeconfig_kind kind, const char *name);
+/* The n'th of that kind, from 0, in the order of the files; NULL: there are not so many. */
+const struct kubeconfig_entry *kubeconfig_nth(
+	const struct kubeconfig *k, enum kubeconfig_kind kind, size_t n);
 const char *kubeconfig_current(const struct kubeconfig *k); /* "" when none */
 bool kubeconfig_empty(const struct kubeconfig *k);          /* no entry of any kind */
 const char *kubeconfig_files(const struct kubeconfig *k);   /* "a, b", for sentences */

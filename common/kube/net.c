@@ -24,6 +24,8 @@ struct net {
 	/* The thread's own. */
 	struct list streams;
 	int64_t tick_ms; /* when the next tick is due */
+	bool more;       /* some stream was cut short for the others' sake */
+	bool over;       /* some stream is gone */
 
 	pthread_mutex_t lock; /* the two below */
 	struct list posted;
@@ -72,6 +74,45 @@ void net_post(struct net *n, struct stream *s)
 	wake(n);
 }
 
+/* Forgets what is over and finds the next tick: one walk. */
+static void sweep(struct net *n)
+{
+	size_t kept = 0;
+
+	n->tick_ms = clock_now_ms() + TICK_MS;
+	for (size_t i = 0; i < n->streams.n; i++) {
+		struct stream *s = n->streams.at[i];
+
+		if (stream_is_gone(s)) {
+			stream_unref(s);
+			continue;
+		}
+		if (stream_due_ms(s) < n->tick_ms)
+			n->tick_ms = stream_due_ms(s);
+		n->streams.at[kept++] = s;
+	}
+	n->streams.n = kept;
+	n->over = false;
+}
+
+static void tick(struct net *n)
+{
+	if (clock_now_ms() < n->tick_ms)
+		return;
+	for (size_t i = 0; i < n->streams.n; i++)
+		stream_tick(n->streams.at[i]);
+	sweep(n);
+}
+
+/* After its turn. Only what it did is looked at: there may be hundreds of others. */
+static void mind(struct net *n, struct stream *s)
+{
+	if (!stream_is_gone(s) && stream_due_ms(s) < n->tick_ms)
+		n->tick_ms = stream_due_ms(s);
+	n->over = n->over || stream_is_gone(s);
+	n->more = n->more || stream_has_more(s);
+}
+
 /* Serves what was posted. False: stop. */
 static bool serve_posted(struct net *n)
 {
@@ -90,6 +131,7 @@ static bool serve_posted(struct net *n)
 		if (!list_has(&n->streams, s) && !stream_is_gone(s))
 			list_add(&n->streams, stream_ref(s));
 		stream_serve(s, n->epoll_fd);
+		mind(n, s);
 	}
 	list_fini(&posted);
 	return !stop;
@@ -104,69 +146,50 @@ static bool woken(struct net *n)
 	return serve_posted(n);
 }
 
-static void tick(struct net *n)
+static int wait_ms(const struct net *n)
 {
-	int64_t now = clock_now_ms();
-
-	if (now >= n->tick_ms)
-		for (size_t i = 0; i < n->streams.n; i++)
-			stream_tick(n->streams.at[i]);
+	if (n->more)
+		return 0;
+	return n->streams.n ? deadline_left(n->tick_ms) : 60 * 1000;
 }
 
-/* Forgets what is over, goes on with what was cut short, and finds the next tick: one walk. */
-static bool sweep(struct net *n)
+static void go_on(struct net *n)
 {
-	bool more = false;
-	size_t kept = 0;
-
-	n->tick_ms = clock_now_ms() + TICK_MS;
+	n->more = false;
 	for (size_t i = 0; i < n->streams.n; i++) {
 		struct stream *s = n->streams.at[i];
 
-		if (stream_is_gone(s)) {
-			stream_unref(s);
-			continue;
-		}
-		if (stream_due_ms(s) < n->tick_ms)
-			n->tick_ms = stream_due_ms(s);
-		more = more || stream_has_more(s);
-		n->streams.at[kept++] = s;
+		if (stream_has_more(s))
+			stream_ready(s, STREAM_NET);
+		mind(n, s);
 	}
-	n->streams.n = kept;
-	return more;
-}
-
-static int wait_ms(const struct net *n, bool more)
-{
-	if (more)
-		return 0;
-	return n->streams.n ? deadline_left(n->tick_ms) : 60 * 1000;
 }
 
 static void *run(void *arg)
 {
 	struct epoll_event events[EVENTS_MAX];
 	struct net *n = arg;
-	bool more = false;
 	bool go = true;
 
 	pthread_setname_np(pthread_self(), "sbx-net");
 	while (go) {
-		int count = epoll_wait(n->epoll_fd, events, EVENTS_MAX, wait_ms(n, more));
+		int count = epoll_wait(n->epoll_fd, events, EVENTS_MAX, wait_ms(n));
 
 		for (int i = 0; i < count; i++) {
 			const struct stream_watch *w = events[i].data.ptr;
 
-			if (!w)
+			if (!w) {
 				go = woken(n);
-			else
-				stream_ready(w->stream, w->side);
+				continue;
+			}
+			stream_ready(w->stream, w->side);
+			mind(n, w->stream);
 		}
-		for (size_t i = 0; more && i < n->streams.n; i++)
-			if (stream_has_more(n->streams.at[i]))
-				stream_ready(n->streams.at[i], STREAM_NET);
+		if (n->more)
+			go_on(n);
 		tick(n);
-		more = sweep(n);
+		if (n->over)
+			sweep(n);
 	}
 	for (size_t i = 0; i < n->streams.n; i++)
 		stream_stop(n->streams.at[i]);

@@ -8,7 +8,7 @@
 #include "common/base/err.h"
 
 /* The sentences have no subject: "holds no certificate ..."; the caller puts it before. All
- * -EINVAL. */
+ * -EINVAL, or crypto.h's. */
 
 /* At least one block CERTIFICATE, and each of them can be read. Text between blocks is fine. */
 int pem_check_certificates(const char *text, struct err *err);

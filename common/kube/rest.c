@@ -111,6 +111,11 @@ int rest_call_halt(struct kube *k, const struct rest_request *rq, const struct h
 	return conclude(k, rq, &x, rc, ret, err);
 }
 
+bool rest_unsure(int rc)
+{
+	return rc == -ETIMEDOUT || rc == -EPIPE || rc == -ECONNRESET || rc == -EIO || rc == -EINTR;
+}
+
 int rest_call(
 	struct kube *k, const struct rest_request *rq, cJSON **ret, int *ret_http, struct err *err)
 {

@@ -15,6 +15,7 @@
 #include "common/kube/target.h"
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define REST_BODY_MAX (64 * 1024 * 1024)
@@ -56,6 +57,25 @@ struct rest_request {
  */
 int rest_call(
 	struct kube *k, const struct rest_request *rq, cJSON **ret, int *ret_http, struct err *err);
+
+/* What was to be changed by a call that failed so may be changed all the same; else it is not. */
+bool rest_unsure(int rc);
+
+/* What one request has shown of the line to the API server. */
+struct rest_line {
+	int64_t took_us;            /* the whole exchange */
+	int64_t connect_us, tls_us; /* until then; 0: the connection was there already */
+	bool http2;
+	int64_t date_ms; /* its clock (the Date header), since 1970; 0: not said */
+	int64_t here_ms; /* ours, in the middle of the exchange */
+};
+
+/* rest_call of a GET, watched. *ret is the caller's; nothing is repeated. */
+int rest_look(struct kube *k, const struct rest_request *rq, cJSON **ret, struct rest_line *line,
+	struct err *err);
+
+/* The proxy that leads there, without credentials; malloc'ed; NULL: none. */
+char *kube_proxy(const struct kube_target *t);
 
 /*
  * Raw text answer, for logs: chunks as they come, until the end (0), *stop (-EINTR; may be NULL),
@@ -106,7 +126,7 @@ void watch_close(struct watch *w); /* at most a second (more while a credential 
 /*
  * One watch of one object until fn says stop: for waiting. Starts without resourceVersion (the
  * present state comes first as ADDED), or from rv. fn returns 0 to go on, 1 when content, or a
- * negative errno that is passed on with err. object is NULL (type "TICK") about once a second, so
+ * negative errno that is passed on with err. object is NULL (type "TICK") some five times a second, so
  * that fn can act on time. A lost or ended watch is opened again where it stopped; where that is
  * too old, the object is listed: it comes as ADDED again, or, if it is not there now, once as type
  * "GONE" with object NULL. -ETIMEDOUT at the deadline, -EINTR when *stop became true or
@@ -114,6 +134,11 @@ void watch_close(struct watch *w); /* at most a second (more while a credential 
  */
 typedef int watch_until_fn(void *arg, const char *type, const cJSON *object, struct err *err);
 int watch_until(struct kube *k, const char *collection, const char *field_selector, const char *rv,
+	int64_t deadline_ms, const volatile bool *stop, watch_until_fn *fn, void *arg,
+	struct err *err);
+
+/* The same of all that have these labels, from the present state; "GONE" when there is none. */
+int watch_until_labelled(struct kube *k, const char *collection, const char *label_selector,
 	int64_t deadline_ms, const volatile bool *stop, watch_until_fn *fn, void *arg,
 	struct err *err);
 

@@ -81,11 +81,10 @@ static const cJSON *find_status(const cJSON *pod, const char *name)
 
 static const char *default_container(const cJSON *pod)
 {
-	const cJSON *note = json_member(
-		json_at(pod, "metadata.annotations"), "kubectl.kubernetes.io/default-container");
+	const char *note = json_annotation(pod, "kubectl.kubernetes.io/default-container", NULL);
 
-	if (cJSON_IsString(note) && named(json_at(pod, "spec.containers"), note->valuestring))
-		return note->valuestring;
+	if (note && named(json_at(pod, "spec.containers"), note))
+		return note;
 	if (named(json_at(pod, "spec.containers"), SANDBOX_CONTAINER))
 		return SANDBOX_CONTAINER;
 	return json_str(pod, "spec.containers[0].name", "");
@@ -162,17 +161,27 @@ static void fill_state(const cJSON *pod, struct sandbox *s)
 	s->reason = s->running ? xstrdup("") : reason_of(pod, status);
 }
 
+static void fill_idle(const cJSON *pod, struct sandbox *s)
+{
+	const char *idle = json_annotation(pod, ANNOTATION_IDLE, NULL);
+	const char *until = json_annotation(pod, ANNOTATION_IDLE_UNTIL, NULL);
+
+	if (!idle || duration_parse(idle, &s->idle_ms) < 0)
+		s->idle_ms = 0;
+	if (!until || rfc3339_parse(until, &s->idle_until_ms) < 0)
+		s->idle_until_ms = 0;
+}
+
 static void fill_rest(const cJSON *pod, struct sandbox *s)
 {
-	const cJSON *runtime = json_member(json_at(pod, "metadata.labels"), LABEL_RUNTIME);
-
 	s->image = clean_text(json_str(find_container(pod, s->container), "image", ""));
 	s->node = clean_text(json_str(pod, "spec.nodeName", ""));
 	s->ip = clean_text(json_str(pod, "status.podIP", ""));
-	s->runtime = clean_text(cJSON_IsString(runtime) ? runtime->valuestring : "");
+	s->runtime = clean_text(json_label(pod, LABEL_RUNTIME, ""));
 	s->resource_version = clean_text(json_str(pod, "metadata.resourceVersion", ""));
 	if (rfc3339_parse(json_str(pod, "metadata.creationTimestamp", ""), &s->created_ms) < 0)
 		s->created_ms = 0;
+	fill_idle(pod, s);
 }
 
 static int check(const cJSON *pod, struct err *err)

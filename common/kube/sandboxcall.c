@@ -84,6 +84,31 @@ int sandbox_delete(struct kube *k, const char *ns, const char *name, const char 
 	return rc;
 }
 
+int sandbox_touch(struct kube *k, const char *ns, const char *name, const char *uid,
+	int64_t idle_ms, int timeout_ms, struct err *err)
+{
+	cJSON *patch auto_with(drop_json) = cJSON_CreateObject();
+	cJSON *annotations;
+	auto_free char *path = rest_path("/api/v1/namespaces/%s/pods/%s", ns, name);
+	auto_free char *what = xprintf("say that pod %s in namespace %s is used", name, ns);
+	struct rest_request rq = { .method = "PATCH",
+		.path = path,
+		.what = what,
+		.content_type = "application/merge-patch+json",
+		.body = patch,
+		.timeout_ms = timeout_ms };
+	char text[32];
+
+	json_set_str(patch, "metadata.uid", uid);
+	json_set(patch, "metadata.annotations", cJSON_CreateObject());
+	annotations = cJSON_GetObjectItem(cJSON_GetObjectItem(patch, "metadata"), "annotations");
+	rfc3339_print(clock_wall_ms(), text);
+	cJSON_AddStringToObject(annotations, ANNOTATION_LAST_USED, text);
+	rfc3339_print(clock_wall_ms() + idle_ms, text);
+	cJSON_AddStringToObject(annotations, ANNOTATION_IDLE_UNTIL, text);
+	return rest_call(k, &rq, NULL, NULL, err);
+}
+
 static const char *time_of(const cJSON *event)
 {
 	const char *at = json_str(event, "lastTimestamp", "");
@@ -112,20 +137,31 @@ static void add_event(struct buf *ret, const cJSON *event)
 	buf_char(ret, '\n');
 }
 
-static void add_events(struct buf *ret, const cJSON *list)
+/* The caller's array of borrowed events, oldest first. */
+static const cJSON **sorted_events(const cJSON *list, size_t *ret_n)
 {
 	const cJSON *items = json_at(list, "items"), *item;
 	size_t n = (size_t)cJSON_GetArraySize(items), i = 0;
-	auto_free const cJSON **sorted = xcalloc(n + 1, sizeof(*sorted));
+	const cJSON **sorted = xcalloc(n + 1, sizeof(*sorted));
 
 	cJSON_ArrayForEach (item, items)
 		sorted[i++] = item;
 	qsort(sorted, n, sizeof(*sorted), by_time);
+	*ret_n = n;
+	return sorted;
+}
+
+static void add_events(struct buf *ret, const cJSON *list)
+{
+	size_t n, i;
+	auto_free const cJSON **sorted = sorted_events(list, &n);
+
 	for (i = n > EVENTS_SHOWN ? n - EVENTS_SHOWN : 0; i < n; i++)
 		add_event(ret, sorted[i]);
 }
 
-void sandbox_events(struct kube *k, const char *ns, const char *uid, struct buf *ret)
+static int list_events(
+	struct kube *k, const char *ns, const char *uid, cJSON **ret, struct err *err)
 {
 	auto_free char *selector = xprintf("involvedObject.uid=%s", uid);
 	auto_free char *path =
@@ -134,8 +170,47 @@ void sandbox_events(struct kube *k, const char *ns, const char *uid, struct buf 
 		.path = path,
 		.what = "list events",
 		.timeout_ms = EVENTS_TIMEOUT_MS };
+
+	return rest_call(k, &rq, ret, NULL, err);
+}
+
+void sandbox_events(struct kube *k, const char *ns, const char *uid, struct buf *ret)
+{
 	cJSON *list auto_with(drop_json) = NULL;
 
-	if (rest_call(k, &rq, &list, NULL, NULL) == 0)
+	if (list_events(k, ns, uid, &list, NULL) == 0)
 		add_events(ret, list);
+}
+
+static char *event_line(const cJSON *e)
+{
+	cJSON *line auto_with(drop_json) = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(line, "time", time_of(e));
+	cJSON_AddStringToObject(line, "type", json_str(e, "type", "Normal"));
+	cJSON_AddStringToObject(line, "reason", json_str(e, "reason", ""));
+	cJSON_AddNumberToObject(line, "count", json_int(e, "count", 1));
+	cJSON_AddStringToObject(line, "message", json_str(e, "message", ""));
+	return cJSON_PrintUnformatted(line);
+}
+
+int sandbox_events_json(struct kube *k, const char *ns, const char *uid, struct buf *ret)
+{
+	cJSON *list auto_with(drop_json) = NULL;
+	int rc = list_events(k, ns, uid, &list, NULL);
+	size_t n = 0, i, room = ret->max - ret->len;
+	auto_free const cJSON **sorted = sorted_events(list, &n);
+	auto_free char **lines = xcalloc(n + 1, sizeof(*lines));
+
+	for (i = n; i > 0 && rc == 0; i--) {
+		lines[i - 1] = event_line(sorted[i - 1]);
+		if (!lines[i - 1] || strlen(lines[i - 1]) + 1 > room)
+			break;
+		room -= strlen(lines[i - 1]) + 1;
+	}
+	for (; i < n && rc == 0; i++)
+		buf_printf(ret, "%s\n", lines[i]);
+	for (i = 0; i < n; i++)
+		cJSON_free(lines[i]);
+	return rc;
 }

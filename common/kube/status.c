@@ -155,6 +155,21 @@ static bool pod_security(const struct refusal *r)
 	return says(r, "violates PodSecurity") || says(r, "pod security policy");
 }
 
+static bool no_account(const struct refusal *r)
+{
+	return says(r, "error looking up service account");
+}
+
+static bool no_class(const struct refusal *r)
+{
+	return says(r, "RuntimeClass \"");
+}
+
+static bool out_of_range(const struct refusal *r)
+{
+	return says(r, " usage per ") || says(r, "limit to request ratio per ");
+}
+
 static bool webhook(const struct refusal *r)
 {
 	return says(r, "admission webhook") || says(r, "admission policy") ||
@@ -221,8 +236,11 @@ static const struct {
 		"kubeconfig's user" },
 	{ 403, over_quota, -EDQUOT, "remove sandboxes, ask for less, or have the quota raised" },
 	{ 403, pod_security, -EACCES,
-		"this namespace admits only stricter Pods; change user, privileges or the "
-		"namespace" },
+		"this namespace admits only stricter Pods; --profile restricted passes the "
+		"strictest" },
+	{ 403, no_account, -EACCES, "make the service account, or name another" },
+	{ 403, no_class, -EACCES, "\"kubectl get runtimeclasses\" lists those there are" },
+	{ 403, out_of_range, -EACCES, "ask for what the namespace's LimitRange allows" },
 	{ 403, webhook, -EACCES, "a policy of this cluster refuses it; ask its administrator" },
 	{ 403, ns_terminating, -EACCES, "the namespace is going away; use another one" },
 	{ 403, no_rights, -EACCES, "ask for the role printed by \"kubectl sbx doctor --role\"" },

@@ -1,5 +1,5 @@
 /*
- * One exec stream: an upgraded connection (dial.h) on one side, one end of a
+ * One exec (or portforward) stream: an upgraded connection (dial.h) on one side, one end of a
  * socket pair on the other, and what moves bytes between them. net.c calls it
  * from its thread; exec.c asks and waits from others. Nothing else uses it.
  *
@@ -11,7 +11,9 @@
 
 #include "common/kube/control.h"
 
+struct delivery;
 struct dial;
+struct err;
 struct stream;
 
 struct stream_times {
@@ -28,10 +30,36 @@ extern const struct stream_times stream_times_default;
 
 /* Takes d and fd. times: NULL for the default; borrowed. One reference, the caller's. */
 struct stream *stream_new(struct dial *d, int fd, const struct stream_times *times);
+/* On a new socket pair, of which the caller gets the user's end. Takes d, also on failure. */
+int stream_pair(struct dial *d, struct stream **ret, int *ret_fd, struct err *err);
 struct stream *stream_ref(struct stream *s);
 void stream_unref(struct stream *s); /* takes NULL */
 
+/*
+ * Before it is posted: while STREAM_PAUSE_BYTES wait for the user, the network waits too, instead of an
+ * end by NET_BACKLOG_MAX. For what has no flow control of its own, a terminal. No ping goes out meanwhile: its
+ * answer could not be written, and would hold stdin up (KUBERNETES.md 1.9).
+ */
+#define STREAM_PAUSE_BYTES (256 * 1024)
+void stream_may_pause(struct stream *s);
+
+/* Before it is posted: it is a pods/portforward of this port (portchannel.h), no exec. What went wrong
+ * there is the control's status. */
+void stream_is_port(struct stream *s, uint16_t port);
+
+/* The same; it is an exec over SPDY (spdy.h), not over a WebSocket. */
+void stream_is_spdy(struct stream *s);
+
 struct control *stream_control(struct stream *s); /* any thread; borrowed */
+
+/* For a duct (duct.h): what comes on stdout goes to who taps it. Borrowed; of it only tap and untap. */
+struct delivery *stream_delivery(struct stream *s);
+
+/*
+ * Any thread: bytes for stdin, sent on this thread as far as the network takes them. As duct_put; stuck:
+ * the stream must be posted once, so that the net thread goes on with it.
+ */
+ssize_t stream_put(struct stream *s, const void *bytes, size_t n, bool *ret_stuck);
 
 /* --- the net thread only --- */
 enum stream_side { STREAM_NET, STREAM_USER };
@@ -47,10 +75,10 @@ struct stream_watch {
 void stream_serve(struct stream *s,
 	int epoll_fd); /* after a post, first of all: begins, does what was asked */
 void stream_ready(struct stream *s, enum stream_side side); /* after an event */
-void stream_tick(struct stream *s);            /* pings and limits; at least once a second */
-int64_t stream_due_ms(const struct stream *s); /* when the next tick has something to do */
-bool stream_has_more(const struct stream *s);  /* cut short for fairness: stream_ready again */
-bool stream_is_gone(const struct stream *s);   /* over: forget it */
-void stream_stop(struct stream *s);            /* over, now */
+void stream_tick(struct stream *s);           /* pings and limits; at least once a second */
+int64_t stream_due_ms(struct stream *s);      /* when the next tick has something to do */
+bool stream_has_more(const struct stream *s); /* cut short for fairness: stream_ready again */
+bool stream_is_gone(const struct stream *s);  /* over: forget it */
+void stream_stop(struct stream *s);           /* over, now */
 
 #endif

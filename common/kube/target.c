@@ -35,6 +35,7 @@ void kube_target_free(struct kube_target *t)
 	free(t->host);
 	free(t->ns);
 	free(t->ca_pem);
+	free(t->ca_name);
 	free(t->tls_server_name);
 	if (t->proxy_url)
 		explicit_bzero(t->proxy_url, strlen(t->proxy_url));
@@ -134,27 +135,19 @@ static int choose_all(struct loading *l)
 
 /* --- the cluster ----------------------------------------------------------- */
 
-static int check_ca(struct loading *l, const char *what)
-{
-	struct err why = { "" };
-
-	if (l->t->ca_pem && pem_check_certificates(l->t->ca_pem, &why) < 0)
-		return err_set(l->err, -EINVAL, "%s %s", what, why.text);
-	return 0;
-}
-
 static int ca_from_flag(struct loading *l)
 {
 	int rc = kubeconfig_read(l->flags->certificate_authority, &l->t->ca_pem, l->err);
 
 	if (rc < 0)
 		return err_wrap(l->err, rc, "--certificate-authority");
-	return check_ca(l, "the file of --certificate-authority");
+	l->t->ca_name = xstrdup("the file of --certificate-authority");
+	return 0;
 }
 
 static int ca_from_cluster(struct loading *l)
 {
-	auto_free char *path = NULL, *what = NULL;
+	auto_free char *path = NULL;
 	int rc = kubeconfig_path(l->cluster, "certificate-authority", &path, l->err);
 
 	if (rc == 0)
@@ -171,9 +164,9 @@ static int ca_from_cluster(struct loading *l)
 	if (rc < 0)
 		return err_wrap(l->err, rc, "certificate-authority of cluster \"%.100s\" in %s",
 			l->cluster->name, l->cluster->file);
-	what = xprintf("certificate-authority%s of cluster \"%.100s\" in %s", path ? "" : "-data",
-		l->cluster->name, l->cluster->file);
-	return check_ca(l, what);
+	l->t->ca_name = xprintf("certificate-authority%s of cluster \"%.100s\" in %s",
+		path ? "" : "-data", l->cluster->name, l->cluster->file);
+	return 0;
 }
 
 /* --certificate-authority puts the cluster's own and "insecure" out of force; --insecure... the CA.
@@ -407,7 +400,7 @@ static bool wants_in_cluster(const struct loading *l, const char *dir)
 	       !*kubeconfig_current(l->config) && incluster_possible(dir);
 }
 
-int kube_target_load_from(const struct kube_flags *flags, const char *serviceaccount_dir,
+static int read_from(const struct kube_flags *flags, const char *serviceaccount_dir,
 	struct kube_target **ret, struct err *err)
 {
 	struct loading l = { .flags = flags, .err = err };
@@ -428,6 +421,37 @@ int kube_target_load_from(const struct kube_flags *flags, const char *serviceacc
 		kube_target_free(l.t);
 	else
 		*ret = l.t;
+	return rc;
+}
+
+int kube_target_read(const struct kube_flags *flags, struct kube_target **ret, struct err *err)
+{
+	return read_from(flags, INCLUSTER_DIR, ret, err);
+}
+
+int kube_target_check(const struct kube_target *t, struct err *err)
+{
+	struct err why = { "" };
+	int rc = t->ca_pem ? pem_check_certificates(t->ca_pem, &why) : 0;
+
+	if (rc < 0)
+		return err_set(err, rc, "%s %s", t->ca_name, why.text);
+	return cred_check(t->cred, err);
+}
+
+int kube_target_load_from(const struct kube_flags *flags, const char *serviceaccount_dir,
+	struct kube_target **ret, struct err *err)
+{
+	struct kube_target *t;
+	int rc = read_from(flags, serviceaccount_dir, &t, err);
+
+	if (rc < 0)
+		return rc;
+	rc = kube_target_check(t, err);
+	if (rc < 0)
+		kube_target_free(t);
+	else
+		*ret = t;
 	return rc;
 }
 

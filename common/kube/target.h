@@ -21,6 +21,7 @@ struct kube_target {
 	bool tls;              /* https */
 	char *ns;              /* namespace to use, never empty */
 	char *ca_pem;          /* NULL: the system's trust store */
+	char *ca_name;         /* where that is from, for sentences; or NULL */
 	bool insecure;         /* do not verify */
 	char *tls_server_name; /* NULL: host */
 	char *proxy_url;       /* from the kubeconfig; NULL: environment */
@@ -63,9 +64,26 @@ const char *kube_flags_help(void);
  */
 int kube_target_load(const struct kube_flags *flags, struct kube_target **ret, struct err *err);
 
-/* The same with another folder than /var/run/secrets/kubernetes.io/serviceaccount, for tests. */
+/*
+ * kube_target_load in two steps, for who may not need the cluster: what was read tells where it is and
+ * who we are; only what was checked can be presented. The same errors, of certificates, keys and token
+ * files by the second.
+ */
+int kube_target_read(const struct kube_flags *flags, struct kube_target **ret, struct err *err);
+int kube_target_check(const struct kube_target *t, struct err *err);
+
+/* kube_target_load with another folder than /var/run/secrets/kubernetes.io/serviceaccount, for tests. */
 int kube_target_load_from(const struct kube_flags *flags, const char *serviceaccount_dir,
 	struct kube_target **ret, struct err *err);
 void kube_target_free(struct kube_target *t);
+
+/*
+ * Who we are and where, as 64 hex digits and a NUL: two targets with the same one reach the same
+ * server, trusted for the same reason, as the same user. SHA-256 over server, proxy, what it is verified
+ * by, credentials and impersonation; of a password and a private key nothing is in it. Of a credential
+ * plugin it is what the kubeconfig says, not what the plugin makes of this process's environment. The
+ * namespace is not part of it.
+ */
+void kube_target_fingerprint(const struct kube_target *t, char ret[65]);
 
 #endif

@@ -5,14 +5,14 @@
 #include "common/kube/kube.h"
 #include "common/kube/watchline.h"
 
-#define TICK_MS      1000
+#define TICK_MS      200
 #define STEADY_MS    1000
 #define LIST_MS      30000
 #define SERVER_MAX_S 600 /* asked of the server for one watch */
 
 struct until {
 	struct kube *k;
-	const char *collection, *field_selector;
+	const char *collection, *label_selector, *field_selector;
 	const char *what;
 	int64_t deadline_ms;
 	struct halt halt;
@@ -137,7 +137,8 @@ static void tell_all(struct until *u, const cJSON *list)
  * included. */
 static int list_anew(struct until *u, int *ret_http)
 {
-	auto_free char *path = watch_path(u->collection, NULL, u->field_selector, NULL, 0);
+	auto_free char *path =
+		watch_path(u->collection, u->label_selector, u->field_selector, NULL, 0);
 	int left = deadline_left(u->deadline_ms);
 	struct rest_request rq = {
 		.method = "GET",
@@ -159,8 +160,8 @@ static int list_anew(struct until *u, int *ret_http)
 static int follow(struct until *u, int *ret_http, int64_t *ret_retry_ms)
 {
 	int left_s = deadline_left(u->deadline_ms) / 1000 + 1;
-	auto_free char *path = watch_path(u->collection, NULL, u->field_selector, u->rv,
-		left_s < SERVER_MAX_S ? left_s : SERVER_MAX_S);
+	auto_free char *path = watch_path(u->collection, u->label_selector, u->field_selector,
+		u->rv, left_s < SERVER_MAX_S ? left_s : SERVER_MAX_S);
 	struct rest_follow f = {
 		.path = path,
 		.what = u->what,
@@ -213,31 +214,56 @@ static void until_fini(struct until *u)
 	watchline_fini(&u->lines);
 }
 
+static int run_until(struct until *u, const volatile bool *stop, const char *rv)
+{
+	auto_free char *what = xprintf("watch %s", u->collection);
+	int rc = 0;
+
+	u->what = what;
+	u->halt = kube_halt(u->k, stop);
+	u->rv = xstrdup(rv ? rv : "");
+	watchline_init(&u->lines, WATCHLINE_MAX);
+	while (rc == 0 && u->verdict == 0) {
+		if (out_of_time(u))
+			rc = err_set(
+				u->err, -ETIMEDOUT, "cannot %s any longer: the time is up", what);
+		else
+			rc = turn(u);
+	}
+	until_fini(u);
+	return u->verdict < 0 ? u->verdict : rc;
+}
+
 int watch_until(struct kube *k, const char *collection, const char *field_selector, const char *rv,
 	int64_t deadline_ms, const volatile bool *stop, watch_until_fn *fn, void *arg,
 	struct err *err)
 {
-	auto_free char *what = xprintf("watch %s", collection);
-	struct until u auto_with(until_fini) = {
+	struct until u = {
 		.k = k,
 		.collection = collection,
 		.field_selector = field_selector,
-		.what = what,
 		.deadline_ms = deadline_ms,
-		.halt = kube_halt(k, stop),
 		.fn = fn,
 		.arg = arg,
 		.err = err,
-		.rv = xstrdup(rv ? rv : ""),
 	};
-	int rc = 0;
 
-	watchline_init(&u.lines, WATCHLINE_MAX);
-	while (rc == 0 && u.verdict == 0) {
-		if (out_of_time(&u))
-			return err_set(
-				err, -ETIMEDOUT, "cannot %s any longer: the time is up", what);
-		rc = turn(&u);
-	}
-	return u.verdict < 0 ? u.verdict : rc;
+	return run_until(&u, stop, rv);
+}
+
+int watch_until_labelled(struct kube *k, const char *collection, const char *label_selector,
+	int64_t deadline_ms, const volatile bool *stop, watch_until_fn *fn, void *arg,
+	struct err *err)
+{
+	struct until u = {
+		.k = k,
+		.collection = collection,
+		.label_selector = label_selector,
+		.deadline_ms = deadline_ms,
+		.fn = fn,
+		.arg = arg,
+		.err = err,
+	};
+
+	return run_until(&u, stop, NULL);
 }

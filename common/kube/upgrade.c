@@ -2,8 +2,10 @@
 
 #include "common/base/base64.h"
 #include "common/base/wire.h"
+#include "common/kube/channel.h"
+#include "common/kube/crypto.h"
+#include "common/kube/spdy.h"
 
-#include <openssl/evp.h>
 #include <strings.h>
 
 #define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455 1.3 */
@@ -28,13 +30,26 @@ void upgrade_accept(const char *key, char ret[static 29])
 	auto_buf text = BUF_INIT(64);
 	uint8_t sha1[20] = { 0 };
 
-	EVP_Digest(joined, strlen(joined), sha1, NULL, EVP_sha1(), NULL);
+	if (crypto_load(NULL) < 0)
+		abort(); /* libcurl, which came before, needs it as well */
+	crypto()->EVP_Digest(joined, strlen(joined), sha1, NULL, crypto()->EVP_sha1(), NULL);
 	base64_encode(sha1, sizeof sha1, &text);
 	memcpy(ret, buf_text(&text), 29);
 }
 
+static bool is_spdy(const char *protocols)
+{
+	return strcmp(protocols, SPDY_PROTOCOL) == 0;
+}
+
 void upgrade_request(struct buf *ret, const char *key, const char *protocols)
 {
+	if (is_spdy(protocols)) {
+		buf_str(ret, "Upgrade: " SPDY_PROTOCOL "\r\n"
+			     "Connection: Upgrade\r\n"
+			     "X-Stream-Protocol-Version: " CHANNEL_V4 "\r\n");
+		return;
+	}
 	buf_printf(ret,
 		"Upgrade: websocket\r\n"
 		"Connection: Upgrade\r\n"
@@ -103,7 +118,7 @@ static bool offered(const char *protocols, struct span chosen)
 }
 
 struct fields {
-	struct span upgrade, connection, accept, protocol, extensions, length, coding;
+	struct span upgrade, connection, accept, protocol, extensions, length, coding, streams;
 };
 
 static int take_field(struct fields *f, struct span line)
@@ -119,6 +134,7 @@ static int take_field(struct fields *f, struct span line)
 		{ "Sec-WebSocket-Extensions", &f->extensions },
 		{ "Content-Length", &f->length },
 		{ "Transfer-Encoding", &f->coding },
+		{ "X-Stream-Protocol-Version", &f->streams },
 	};
 	struct span name, value = line;
 
@@ -147,11 +163,22 @@ static int status_of(struct span line)
 	return status >= 100 ? status : -EBADMSG;
 }
 
+static int check_spdy(const struct fields *f, struct upgrade_answer *a)
+{
+	if (!same_word(f->upgrade, SPDY_PROTOCOL) || !has_word(f->connection, "upgrade") ||
+		!same_text(f->streams, CHANNEL_V4))
+		return -EBADMSG;
+	memcpy(a->protocol, SPDY_PROTOCOL, sizeof SPDY_PROTOCOL);
+	return 0;
+}
+
 static int check_upgrade(
 	const struct fields *f, const char *key, const char *protocols, struct upgrade_answer *a)
 {
 	char accept[29];
 
+	if (is_spdy(protocols))
+		return check_spdy(f, a);
 	upgrade_accept(key, accept);
 	if (!same_word(f->upgrade, "websocket") || !has_word(f->connection, "upgrade") ||
 		!same_text(f->accept, accept))

@@ -1,5 +1,5 @@
 /*
- * The HTTP/1.1 upgrade to a WebSocket: the request's lines, and the answer
+ * The HTTP/1.1 upgrade to a WebSocket, or to SPDY: the request's lines, and the answer
  * read from bytes (RFC 6455 4, RFC 9112 for a refusal's body). No I/O.
  */
 #ifndef SBX_KUBE_UPGRADE_H
@@ -17,7 +17,9 @@ void upgrade_key(const uint8_t random[static 16], char ret[static UPGRADE_KEY_BY
 /* What the server must answer in Sec-WebSocket-Accept; 28 characters. Also for test servers. */
 void upgrade_accept(const char *key, char ret[static 29]);
 
-/* Upgrade, Connection and Sec-WebSocket lines; protocols in one line (servers read only the first).
+/*
+ * Upgrade, Connection and Sec-WebSocket lines; protocols in one line (servers read only the first). SPDY_PROTOCOL
+ * (spdy.h): no WebSocket, SPDY's lines; its streams are those of CHANNEL_V4.
  */
 void upgrade_request(struct buf *ret, const char *key, const char *protocols);
 

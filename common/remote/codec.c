@@ -1,8 +1,5 @@
 #include "common/remote/codec.h"
 
-#include "common/base/log.h"
-#include "common/remote/fields.h"
-
 #include <limits.h>
 #include <sys/stat.h>
 
@@ -17,46 +14,87 @@ enum arg {
 	ARG_SIZE,
 	ARG_MODE,
 	ARG_OPEN_FLAGS,
+	ARG_AHEAD,  /* not there when nothing is wanted ahead */
+	ARG_CHOSEN, /* a handle; not there when the agent shall choose it */
 	ARG_RENAME_FLAGS,
 	ARG_UID,
 	ARG_GID,
 	ARG_ATIME,
 	ARG_MTIME,
+	ARG_SET_SIZE, /* this and the next: or "-" */
+	ARG_SET_MODE,
 	ARG_BODY,
+	ARG_ID,
+	ARG_STREAM,
+	ARG_SIGNAL,
+	ARG_WATCH, /* only where it is wanted */
+	ARG_OWNER, /* UID GID; only where they are wanted */
+	ARG_RDEV,  /* MAJOR MINOR, of a device only */
+	ARG_FALLOC_FLAGS,
+	ARG_WHAT, /* data or hole */
+	ARG_HANDLE2,
+	ARG_OFFSET2,
+	ARG_XATTR,
+	ARG_XATTR_FLAGS,
 };
+
+#define SET_ARGS ARG_SET_SIZE, ARG_SET_MODE, ARG_UID, ARG_GID, ARG_ATIME, ARG_MTIME
 
 static const struct op {
 	const char *name;
-	uint8_t args[5];
+	uint8_t args[8];
 	uint8_t content; /* enum content */
 	uint8_t fields;
+	uint8_t more; /* that may follow those */
 } ops[OP_COUNT] = {
 	[OP_PING] = { "ping" },
 	[OP_BYE] = { "bye" },
 	[OP_STAT] = { "stat", { ARG_PATH }, CONTENT_ATTR },
-	[OP_LIST] = { "list", { ARG_PATH }, CONTENT_LIST, 1 },
+	[OP_LIST] = { "list", { ARG_PATH, ARG_WATCH }, CONTENT_LIST, 1, 1 },
+	[OP_ZLIST] = { "zlist", { ARG_PATH, ARG_WATCH }, CONTENT_LIST, 1, 1 },
 	[OP_READLINK] = { "readlink", { ARG_PATH }, CONTENT_TARGET },
-	[OP_OPEN] = { "open", { ARG_PATH, ARG_OPEN_FLAGS, ARG_MODE }, CONTENT_ATTR, 1 },
+	[OP_OPEN] = { "open",
+		{ ARG_PATH, ARG_OPEN_FLAGS, ARG_MODE, ARG_AHEAD, ARG_CHOSEN, ARG_OWNER },
+		CONTENT_FILE, 1, 1 },
+	[OP_PEEK] = { "peek", { ARG_PATH, ARG_SIZE }, CONTENT_FILE, 1 },
 	[OP_FSTAT] = { "fstat", { ARG_HANDLE }, CONTENT_ATTR },
 	[OP_READ] = { "read", { ARG_HANDLE, ARG_OFFSET, ARG_SIZE }, CONTENT_BYTES, 1 },
 	[OP_WRITE] = { "write", { ARG_HANDLE, ARG_OFFSET, ARG_BODY }, CONTENT_NONE, 1 },
-	[OP_FSYNC] = { "fsync", { ARG_HANDLE } },
+	[OP_ZREAD] = { "zread", { ARG_HANDLE, ARG_OFFSET, ARG_SIZE }, CONTENT_BYTES, 1, 1 },
+	[OP_ZWRITE] = { "zwrite", { ARG_HANDLE, ARG_OFFSET, ARG_SIZE, ARG_BODY }, CONTENT_NONE, 1 },
+	[OP_FSYNC] = { "fsync", { ARG_HANDLE }, CONTENT_ATTR },
 	[OP_CLOSE] = { "close", { ARG_HANDLE } },
-	[OP_FTRUNCATE] = { "ftruncate", { ARG_HANDLE, ARG_SIZE }, CONTENT_ATTR },
-	[OP_TRUNCATE] = { "truncate", { ARG_PATH, ARG_SIZE }, CONTENT_ATTR },
-	[OP_MKDIR] = { "mkdir", { ARG_PATH, ARG_MODE }, CONTENT_ATTR },
-	[OP_MKNOD] = { "mknod", { ARG_PATH, ARG_MODE }, CONTENT_ATTR },
-	[OP_SYMLINK] = { "symlink", { ARG_TARGET, ARG_PATH }, CONTENT_ATTR },
+	[OP_MKDIR] = { "mkdir", { ARG_PATH, ARG_MODE, ARG_OWNER }, CONTENT_ATTR },
+	[OP_MKNOD] = { "mknod", { ARG_PATH, ARG_MODE, ARG_OWNER, ARG_RDEV }, CONTENT_ATTR },
+	[OP_SYMLINK] = { "symlink", { ARG_TARGET, ARG_PATH, ARG_OWNER }, CONTENT_ATTR },
 	[OP_LINK] = { "link", { ARG_PATH, ARG_PATH2 }, CONTENT_ATTR },
 	[OP_RENAME] = { "rename", { ARG_PATH, ARG_PATH2, ARG_RENAME_FLAGS } },
 	[OP_UNLINK] = { "unlink", { ARG_PATH } },
 	[OP_RMDIR] = { "rmdir", { ARG_PATH } },
-	[OP_CHMOD] = { "chmod", { ARG_PATH, ARG_MODE }, CONTENT_ATTR },
-	[OP_CHOWN] = { "chown", { ARG_PATH, ARG_UID, ARG_GID }, CONTENT_ATTR },
-	[OP_UTIMENS] = { "utimens", { ARG_PATH, ARG_ATIME, ARG_MTIME }, CONTENT_ATTR },
+	[OP_SET] = { "set", { ARG_PATH, SET_ARGS }, CONTENT_ATTR },
+	[OP_FSET] = { "fset", { ARG_HANDLE, SET_ARGS }, CONTENT_ATTR },
+	[OP_FALLOCATE] = { "fallocate", { ARG_HANDLE, ARG_FALLOC_FLAGS, ARG_OFFSET, ARG_SIZE },
+		CONTENT_ATTR },
+	[OP_SEEK] = { "seek", { ARG_HANDLE, ARG_OFFSET, ARG_WHAT }, CONTENT_NONE, 1 },
+	[OP_COPY] = { "copy", { ARG_HANDLE, ARG_OFFSET, ARG_SIZE, ARG_HANDLE2, ARG_OFFSET2 },
+		CONTENT_ATTR, 1 },
+	[OP_GETXATTR] = { "getxattr", { ARG_PATH, ARG_XATTR, ARG_SIZE }, CONTENT_BYTES, 1 },
+	[OP_LISTXATTR] = { "listxattr", { ARG_PATH, ARG_SIZE }, CONTENT_BYTES, 1 },
+	[OP_SETXATTR] = { "setxattr", { ARG_PATH, ARG_XATTR, ARG_XATTR_FLAGS, ARG_BODY } },
+	[OP_REMOVEXATTR] = { "removexattr", { ARG_PATH, ARG_XATTR } },
 	[OP_STATFS] = { "statfs", { ARG_PATH }, CONTENT_NONE, 7 },
 	[OP_ENV] = { "env", { ARG_BODY } },
-	[OP_RUN] = { "run" }, /* its line is written in run.c */
+	[OP_RUN] = { "run" }, /* this and the next two are written in run.c */
+	[OP_ATTACH] = { "attach" },
+	[OP_KEEP] = { "keep" },
+	[OP_PAST] = { "past", { ARG_ID, ARG_STREAM, ARG_OFFSET, ARG_BODY } },
+	[OP_RUNS] = { "runs", { 0 }, CONTENT_KEPT, 1 },
+	[OP_SCRIPT] = { "script", { ARG_ID }, CONTENT_BYTES, 1 },
+	[OP_SIGNAL] = { "signal", { ARG_ID, ARG_SIGNAL } },
+	[OP_FORGET] = { "forget", { ARG_ID } },
+	[OP_WHERE] = { "where", { ARG_HANDLE }, CONTENT_TARGET },
+	[OP_DIAL] = { "dial" },   /* dial.c writes it */
+	[OP_WATCH] = { "watch" }, /* never sent: what the hello names it by */
 };
 
 const char *op_name(enum remote_op op)
@@ -83,11 +121,16 @@ unsigned op_fields(enum remote_op op)
 	return ops[op].fields;
 }
 
+unsigned op_fields_more(enum remote_op op)
+{
+	return ops[op].more;
+}
+
 static int put_path(struct buf *b, const char *path)
 {
 	if (!path || path[0] != '/')
 		return -EINVAL;
-	if (strlen(path) >= PATH_MAX)
+	if (strlen(path) >= PROTO_PATH_MAX)
 		return -ENAMETOOLONG;
 	text_escape(b, path, strlen(path));
 	return 0;
@@ -134,6 +177,50 @@ static int put_id(struct buf *b, uint32_t id)
 	return 0;
 }
 
+/* What may be left as it is. */
+static int put_wish(struct buf *b, enum arg arg, const struct remote_request *rq)
+{
+	bool leave = !(rq->sets & (arg == ARG_SET_SIZE ? SET_SIZE : SET_MODE));
+
+	if (!leave && arg == ARG_SET_SIZE)
+		return put_size(b, rq->size);
+	if (leave)
+		buf_char(b, '-');
+	else
+		buf_printf(b, "%o", rq->mode);
+	return 0;
+}
+
+static int put_kept_id(struct buf *b, uint64_t id)
+{
+	if (!id || id > PROTO_KEPT_ID_MAX)
+		return -EINVAL;
+	return put_size(b, id);
+}
+
+static int put_stream(struct buf *b, int stream)
+{
+	if (stream != 1 && stream != 2)
+		return -EINVAL;
+	buf_char(b, stream == 1 ? 'o' : 'e');
+	return 0;
+}
+
+bool signal_name_ok(const char *sig)
+{
+	size_t n = strspn(sig, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+
+	return n && !sig[n] && n < 16;
+}
+
+static int put_signal(struct buf *b, const char *sig)
+{
+	if (!sig || !signal_name_ok(sig))
+		return -EINVAL;
+	buf_str(b, sig);
+	return 0;
+}
+
 static int put_time(struct buf *b, const struct timespec *t)
 {
 	if (t->tv_nsec == UTIME_NOW)
@@ -144,6 +231,23 @@ static int put_time(struct buf *b, const struct timespec *t)
 		return -EINVAL;
 	else
 		buf_printf(b, "%jd.%09ld", (intmax_t)t->tv_sec, t->tv_nsec);
+	return 0;
+}
+
+static int put_owner(struct buf *b, const struct remote_request *rq)
+{
+	put_id(b, rq->owned ? rq->uid : REMOTE_ID_KEEP);
+	buf_char(b, ' ');
+	return put_id(b, rq->owned ? rq->gid : REMOTE_ID_KEEP);
+}
+
+static int put_xattr(struct buf *b, const char *name)
+{
+	if (!name || !*name)
+		return -EINVAL;
+	if (strlen(name) > PROTO_XATTR_NAME)
+		return -ERANGE;
+	text_escape(b, name, strlen(name));
 	return 0;
 }
 
@@ -161,7 +265,32 @@ static int put_arg(struct buf *b, enum arg arg, const struct remote_request *rq)
 	case ARG_OFFSET:
 		return put_size(b, rq->offset);
 	case ARG_SIZE:
+	case ARG_AHEAD:
 		return put_size(b, rq->size);
+	case ARG_CHOSEN:
+		return rq->handle && rq->handle < PROTO_HANDLE_MIN ? -EINVAL
+								   : put_size(b, rq->handle);
+	case ARG_OWNER:
+		return put_owner(b, rq);
+	case ARG_RDEV:
+		buf_printf(b, "%u %u", rq->rdev_major, rq->rdev_minor);
+		return 0;
+	case ARG_FALLOC_FLAGS:
+		return put_flags(b, rq->flags, "kpz");
+	case ARG_WHAT:
+		buf_char(b, rq->hole ? 'h' : 'd');
+		return 0;
+	case ARG_HANDLE2:
+		return put_size(b, rq->handle2);
+	case ARG_OFFSET2:
+		return put_size(b, rq->offset2);
+	case ARG_XATTR:
+		return put_xattr(b, rq->name);
+	case ARG_XATTR_FLAGS:
+		return put_flags(b, rq->flags, "nr");
+	case ARG_SET_SIZE:
+	case ARG_SET_MODE:
+		return put_wish(b, arg, rq);
 	case ARG_MODE:
 		buf_printf(b, "%o", rq->mode);
 		return 0;
@@ -177,11 +306,38 @@ static int put_arg(struct buf *b, enum arg arg, const struct remote_request *rq)
 		return put_time(b, &rq->atime);
 	case ARG_MTIME:
 		return put_time(b, &rq->mtime);
+	case ARG_ID:
+		return put_kept_id(b, rq->handle);
+	case ARG_STREAM:
+		return put_stream(b, rq->stream);
+	case ARG_SIGNAL:
+		return put_signal(b, rq->signal);
+	case ARG_WATCH:
+		buf_char(b, 'w');
+		return 0;
 	case ARG_BODY:
 	case ARG_END:
 		break;
 	}
 	return -EINVAL;
+}
+
+static bool is_left_out(enum arg arg, const struct remote_request *rq)
+{
+	bool device = S_ISCHR(rq->mode) || S_ISBLK(rq->mode);
+
+	switch (arg) {
+	case ARG_AHEAD:
+		return !rq->size && !rq->handle && !rq->owned;
+	case ARG_CHOSEN:
+		return !rq->handle && !rq->owned;
+	case ARG_OWNER:
+		return !rq->owned && !(rq->op == OP_MKNOD && device);
+	case ARG_RDEV:
+		return !device;
+	default:
+		return false;
+	}
 }
 
 void body_encode(struct buf *ret, const void *bytes, size_t n, bool body_text)
@@ -206,8 +362,10 @@ int request_encode(struct buf *ret, uint32_t tag, const struct remote_request *r
 		int rc;
 
 		has_body = op->args[i] == ARG_BODY;
-		if (has_body)
+		if (has_body || is_left_out((enum arg)op->args[i], rq))
 			break;
+		if (op->args[i] == ARG_WATCH && !rq->watch)
+			continue;
 		buf_char(ret, ' ');
 		rc = put_arg(ret, (enum arg)op->args[i], rq);
 		if (rc < 0)
@@ -225,232 +383,4 @@ int request_encode(struct buf *ret, uint32_t tag, const struct remote_request *r
 size_t request_bytes(const struct remote_request *rq)
 {
 	return PROTO_LINE_MAX + TEXT_BYTES(rq->n);
-}
-
-/* --- answers ------------------------------------------------------------ */
-
-/*
- * A far end names errnos freely, but those by which this side speaks of the
- * stream itself (remote.h) are not its to say: they would make a caller
- * reconnect, or give up a sandbox that is there.
- */
-static int errno_of_peer(const char *name, size_t n)
-{
-	char copy[32];
-	int rc;
-
-	if (n >= sizeof(copy))
-		return -EIO;
-	memcpy(copy, name, n);
-	copy[n] = '\0';
-	rc = errno_from_name(copy);
-	switch (rc) {
-	case 0:
-	case -EPIPE:
-	case -EBADMSG:
-	case -ETIMEDOUT:
-	case -ENOTCONN:
-	case -ESTALE:
-	case -EMSGSIZE:
-		return -EIO;
-	default:
-		return rc;
-	}
-}
-
-static void parse_failed(struct fields *f, struct answer *a)
-{
-	size_t n;
-	const char *name = fields_word(f, &n);
-
-	a->rc = name ? errno_of_peer(name, n) : -EIO;
-	a->text = fields_rest(f, &a->text_n);
-}
-
-int answer_parse(const char *line, size_t n, struct answer *ret)
-{
-	struct fields f = fields_of(line, n);
-	struct answer a = { 0 };
-	size_t kind_n;
-	const char *kind = fields_word(&f, &kind_n);
-
-	if (!kind || kind_n != 1)
-		return -EBADMSG;
-	a.kind = *kind;
-	a.tag = (uint32_t)fields_u64(&f, UINT32_MAX);
-	switch (a.kind) {
-	case 'd':
-	case 'o':
-	case 'e':
-		a.n = fields_u64(&f, PROTO_PIECE_MAX);
-		break;
-	case 's':
-		a.n = fields_u64(&f, INT32_MAX);
-		break;
-	case 'i':
-		a.n = fields_u64(&f, UINT32_MAX);
-		break;
-	case '!':
-		parse_failed(&f, &a);
-		break;
-	case '=':
-		if (fields_left(&f))
-			a.text = fields_rest(&f, &a.text_n);
-		break;
-	default:
-		return -EBADMSG;
-	}
-	if (fields_end(&f) < 0 || !a.tag)
-		return -EBADMSG;
-	*ret = a;
-	return 0;
-}
-
-void answer_print(struct buf *ret, const struct answer *a)
-{
-	buf_printf(ret, "%c %u", a->kind, a->tag);
-	if (a->kind == '!')
-		buf_printf(ret, " %s", errno_name(a->rc));
-	else if (a->kind != '=')
-		buf_printf(ret, " %ju", (uintmax_t)a->n);
-	if (a->text) {
-		buf_char(ret, ' ');
-		buf_add(ret, a->text, a->text_n);
-	}
-	buf_char(ret, '\n');
-}
-
-int answer_numbers(const struct answer *a, uint64_t *ret, size_t count)
-{
-	struct fields f = fields_of(a->text, a->text_n);
-
-	for (size_t i = 0; i < count; i++)
-		ret[i] = fields_u64(&f, INT64_MAX);
-	return fields_end(&f);
-}
-
-static const struct {
-	const char *word;
-	enum run_state state;
-	int first, last; /* code */
-} ends[] = {
-	{ "exited", RUN_EXITED, 0, 255 },
-	{ "signaled", RUN_SIGNALED, 1, 64 },
-	{ "timeout", RUN_TIMEOUT, 124, 124 },
-};
-
-static int find_end(const char *word, size_t n, int code, enum run_state *ret)
-{
-	for (size_t i = 0; word && i < sizeof(ends) / sizeof(*ends); i++) {
-		if (strlen(ends[i].word) != n || memcmp(ends[i].word, word, n) != 0)
-			continue;
-		if (code < ends[i].first || code > ends[i].last)
-			return -EBADMSG;
-		*ret = ends[i].state;
-		return 0;
-	}
-	return -EBADMSG;
-}
-
-int answer_run_end(const struct answer *a, struct run_end *ret)
-{
-	struct fields f = fields_of(a->text, a->text_n);
-	size_t n;
-	const char *word = fields_word(&f, &n);
-	int code = (int)fields_u64(&f, 255);
-	uint64_t out = fields_u64(&f, INT64_MAX);
-	uint64_t err_bytes = fields_u64(&f, INT64_MAX);
-	enum run_state state;
-
-	if (fields_end(&f) < 0 || find_end(word, n, code, &state) < 0)
-		return -EBADMSG;
-	ret->state = state;
-	ret->code = code;
-	ret->out = out;
-	ret->err_bytes = err_bytes;
-	ret->rc = 0;
-	return 0;
-}
-
-void answer_sentence(const struct answer *a, struct err *ret)
-{
-	auto_buf raw = BUF_INIT(PROTO_ANSWER_MAX);
-	auto_buf safe = BUF_INIT(4 * PROTO_ANSWER_MAX);
-
-	text_unescape_loosely(&raw, a->text, a->text_n);
-	log_escape(&safe, buf_text(&raw), raw.len);
-	snprintf(ret->text, sizeof(ret->text), "%s", buf_text(&safe));
-}
-
-void answers_init(struct answers *s)
-{
-	*s = (struct answers){ .part = BUF_INIT(PROTO_ANSWER_MAX) };
-}
-
-void answers_fini(struct answers *s)
-{
-	if (!s)
-		return;
-	buf_fini(&s->part);
-	answers_init(s);
-}
-
-static int take_line(struct answers *s, const char *line, size_t n, const struct answer_sink *sink)
-{
-	struct answer a;
-	int rc = answer_parse(line, n, &a);
-
-	if (rc < 0)
-		return rc;
-	if (a.kind == 'd' || a.kind == 'o' || a.kind == 'e') {
-		s->now = a;
-		s->left = a.n;
-	}
-	return sink->line(sink->arg, &a);
-}
-
-/* A line, or what there is of it; *ret_used bytes are done with. */
-static int feed_line(struct answers *s, const char *bytes, size_t n, size_t *ret_used,
-	const struct answer_sink *sink)
-{
-	const char *lf = memchr(bytes, '\n', n);
-	int rc;
-
-	*ret_used = lf ? (size_t)(lf - bytes) + 1 : n;
-	if (lf && !s->part.len)
-		return lf - bytes > PROTO_ANSWER_MAX ? -EBADMSG
-						     : take_line(s, bytes, *ret_used - 1, sink);
-	buf_add(&s->part, bytes, *ret_used - (lf ? 1 : 0));
-	if (s->part.bad)
-		return -EBADMSG;
-	if (!lf)
-		return 0;
-	rc = take_line(s, s->part.data, s->part.len, sink);
-	buf_reset(&s->part);
-	return rc;
-}
-
-static int feed_piece(struct answers *s, const char *bytes, size_t n, size_t *ret_used,
-	const struct answer_sink *sink)
-{
-	*ret_used = n < s->left ? n : s->left;
-	s->left -= *ret_used;
-	return sink->piece(sink->arg, &s->now, bytes, *ret_used);
-}
-
-int answers_feed(struct answers *s, const void *bytes, size_t n, const struct answer_sink *sink)
-{
-	const char *at = bytes;
-
-	while (n) {
-		size_t used;
-		int rc = s->left ? feed_piece(s, at, n, &used, sink)
-				 : feed_line(s, at, n, &used, sink);
-
-		if (rc < 0)
-			return rc;
-		at += used;
-		n -= used;
-	}
-	return 0;
 }

@@ -5,7 +5,7 @@
 
 struct fields fields_of(const char *line, size_t n)
 {
-	return (struct fields){ .at = n ? line : NULL, .end = line + n };
+	return (struct fields){ .at = n ? line : NULL, .end = n ? line + n : line };
 }
 
 const char *fields_rest(struct fields *f, size_t *ret_n)
@@ -88,7 +88,7 @@ int64_t fields_i64(struct fields *f)
 	size_t n;
 	const char *word = fields_word(f, &n);
 	bool minus = word && word[0] == '-';
-	uint64_t v = number(f, word + minus, n - minus, 10, INT64_MAX);
+	uint64_t v = number(f, minus ? word + 1 : word, n - minus, 10, INT64_MAX);
 
 	return minus ? -(int64_t)v : (int64_t)v;
 }

@@ -58,11 +58,11 @@ static int set_ops(struct info *info, const char *value)
 	return 0;
 }
 
-static int id(const char *value, uint32_t *ret)
+static int id(const char *value, uint32_t max, uint32_t *ret)
 {
 	uint64_t n;
 
-	if (parse_u64(value, UINT32_MAX, &n) < 0)
+	if (parse_u64(value, max, &n) < 0)
 		return -EBADMSG;
 	*ret = (uint32_t)n;
 	return 0;
@@ -70,12 +70,12 @@ static int id(const char *value, uint32_t *ret)
 
 static int set_uid(struct info *info, const char *value)
 {
-	return id(value, &info->said.uid);
+	return id(value, UINT32_MAX, &info->said.uid);
 }
 
 static int set_gid(struct info *info, const char *value)
 {
-	return id(value, &info->said.gid);
+	return id(value, UINT32_MAX, &info->said.gid);
 }
 
 /* Without NUL: it becomes a C string. */
@@ -100,6 +100,17 @@ static int set_why(struct info *info, const char *value)
 	return text(value, &info->why);
 }
 
+static int set_kept(struct info *info, const char *value)
+{
+	return id(value, PROTO_KEPT_ID_MAX, &info->said.kept);
+}
+
+static int set_terminal(struct info *info, const char *value)
+{
+	info->said.terminals = strcmp(value, "1") == 0;
+	return info->said.terminals || strcmp(value, "0") == 0 ? 0 : -EBADMSG;
+}
+
 static const struct {
 	const char *key;
 	int (*set)(struct info *info, const char *value);
@@ -112,6 +123,8 @@ static const struct {
 	{ "gid", set_gid },
 	{ "cwd", set_cwd },
 	{ "why", set_why },
+	{ "kept", set_kept },
+	{ "terminal", set_terminal },
 };
 
 /* KEY=VALUE; a key that is not known here is passed over. */

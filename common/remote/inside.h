@@ -10,6 +10,8 @@
 struct remote {
 	struct mux *mux;
 	struct info info; /* constant once open */
+	remote_changed *changed;
+	void *changed_arg;
 };
 
 #endif

@@ -1,44 +1,22 @@
-#include "common/remote/mux.h"
+#include "common/remote/muxpriv.h"
 
 #include "common/base/clock.h"
 #include "common/base/io.h"
+#include "common/base/lock.h"
 #include "common/base/log.h"
-#include "common/remote/calls.h"
-#include "common/remote/outq.h"
-#include "common/remote/pulse.h"
 
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <utlist.h>
 
 #define READ_BYTES   (128 * 1024)
 #define URGENT_BYTES (1024 * 1024) /* above the ceiling, for credit and signals */
 
-/*
- * Order of locks: write_lock, then lock. Only the reader thread takes a call
- * out of the table, so what it has found there stays while it works on it.
- */
-struct mux {
-	int fd, wake_fd;
-	pthread_t reader;
-	struct answers answers; /* the reader's */
-
-	pthread_mutex_t write_lock; /* a whole frame at a time; for non-blocking sends only */
-	struct outq out;
-
-	pthread_mutex_t lock; /* all below, and every struct call here */
-	struct calls calls;
-	int dead;            /* 0, or what every call returns from now on */
-	bool refusing, over; /* bye was sent; all were told of the death */
-	struct pulse pulse;
-	void (*death_fn)(void *arg, int rc);
-	void *death_arg;
-};
-
-static void kick(struct mux *m)
+void mux_kick(struct mux *m)
 {
 	uint64_t one = 1;
 	ssize_t n = write(m->wake_fd, &one, sizeof(one));
@@ -55,7 +33,7 @@ void mux_kill(struct mux *m, int rc)
 		trace(FRAME, "stream is over: %s", errno_name(rc));
 	}
 	pthread_mutex_unlock(&m->lock);
-	kick(m);
+	mux_kick(m);
 }
 
 int mux_dead(struct mux *m)
@@ -72,7 +50,7 @@ void mux_refuse(struct mux *m)
 
 bool mux_on_reader(struct mux *m)
 {
-	return pthread_equal(pthread_self(), m->reader);
+	return __atomic_load_n(&m->turn_by, __ATOMIC_RELAXED) == pthread_self();
 }
 
 void mux_heartbeat(struct mux *m, int ping_ms, int silence_ms)
@@ -81,7 +59,7 @@ void mux_heartbeat(struct mux *m, int ping_ms, int silence_ms)
 	m->pulse.ping_ms = ping_ms;
 	m->pulse.silence_ms = silence_ms;
 	pthread_mutex_unlock(&m->lock);
-	kick(m);
+	mux_kick(m);
 }
 
 uint32_t mux_tag(struct mux *m)
@@ -91,39 +69,6 @@ uint32_t mux_tag(struct mux *m)
 }
 
 /* --- writing ------------------------------------------------------------ */
-
-/* write_lock held. Room was asked for before; a frame half written is a dead stream. */
-static void put_frame(struct mux *m, const struct buf *frame)
-{
-	bool idle = !outq_left(&m->out);
-	int rc;
-
-	trace(FRAME, "> %.*s", (int)strcspn(buf_text(frame), "\n"), buf_text(frame));
-	rc = outq_put(&m->out, frame->data, frame->len);
-	if (rc < 0)
-		mux_kill(m, rc);
-	else if (idle && outq_left(&m->out))
-		kick(m); /* the reader is to wait for room, too */
-}
-
-/* The next one that may go, now at the peer. ret_frame is the caller's. */
-static bool next_to_go(struct mux *m, struct buf *ret_frame)
-{
-	scoped_lock(&m->lock);
-	return !m->dead && calls_next(&m->calls, ret_frame);
-}
-
-/* write_lock held: the order of the table is the order of the frames. */
-static void pump(struct mux *m)
-{
-	for (;;) {
-		auto_buf frame = BUF_INIT(0);
-
-		if (!next_to_go(m, &frame))
-			return;
-		put_frame(m, &frame);
-	}
-}
 
 /* Both locks held. */
 static int may_send(struct mux *m, size_t n, size_t ceiling)
@@ -140,11 +85,12 @@ static int may_send(struct mux *m, size_t n, size_t ceiling)
 /* lock held. The reader itself looks before it waits. */
 static void wait_less(struct mux *m, bool earliest)
 {
-	if (earliest && !mux_on_reader(m))
-		kick(m);
+	if (earliest && !pthread_equal(pthread_self(), m->reader))
+		mux_kick(m);
 }
 
-static int accept_call(struct mux *m, struct call *c)
+/* ret_wait: it may wait for others to go with. */
+static int accept_call(struct mux *m, struct call *c, bool *ret_wait)
 {
 	int rc;
 
@@ -153,18 +99,24 @@ static int accept_call(struct mux *m, struct call *c)
 	if (rc < 0)
 		return rc;
 	wait_less(m, calls_wait(&m->calls, c));
+	*ret_wait = !c->bulk && calls_batches(&m->calls) >= BATCHES_MAX;
 	return 0;
 }
 
 int mux_send(struct mux *m, struct call *c)
 {
+	bool wait, patient = c->patient;
 	int rc;
 
 	scoped_lock(&m->write_lock);
-	rc = accept_call(m, c);
-	if (rc == 0)
-		pump(m);
-	return rc;
+	rc = accept_call(m, c, &wait);
+	if (rc < 0 || (m->in_turn && !mux_pump(m)))
+		return rc; /* in a turn it goes at the end, with what the answers lead to */
+	if ((wait || patient) && !m->in_turn && !mux_pump(m))
+		mux_hold(m, patient ? PATIENCE_NS : HOLD_NS);
+	else
+		mux_send_all(m);
+	return 0;
 }
 
 static int enter_now(struct mux *m, struct call *c, struct buf *ret_frame)
@@ -186,9 +138,11 @@ int mux_send_now(struct mux *m, struct call *c)
 
 	scoped_lock(&m->write_lock);
 	rc = enter_now(m, c, &frame);
-	if (rc == 0)
-		put_frame(m, &frame);
-	return rc;
+	if (rc < 0)
+		return rc;
+	mux_put(m, &frame, false);
+	mux_send_all(m);
+	return 0;
 }
 
 int mux_oneway(struct mux *m, const struct buf *frame, bool urgent)
@@ -199,83 +153,11 @@ int mux_oneway(struct mux *m, const struct buf *frame, bool urgent)
 	pthread_mutex_lock(&m->lock);
 	rc = may_send(m, frame->len, REMOTE_QUEUE_MAX + (urgent ? URGENT_BYTES : 0));
 	pthread_mutex_unlock(&m->lock);
-	if (rc == 0)
-		put_frame(m, frame);
-	return rc;
-}
-
-/* --- reading ------------------------------------------------------------ */
-
-/* The call of this tag; out of the table, when it is at its end. */
-static struct call *find(struct mux *m, uint32_t tag, bool take)
-{
-	scoped_lock(&m->lock);
-	return calls_find(&m->calls, tag, take);
-}
-
-static void pump_now(struct mux *m)
-{
-	scoped_lock(&m->write_lock);
-	pump(m);
-}
-
-static int on_line(void *arg, const struct answer *a)
-{
-	struct mux *m = arg;
-	bool last = a->kind == '=' || a->kind == '!';
-	struct call *c = find(m, a->tag, last);
-	int rc;
-
-	if (!c)
-		return -EBADMSG;
-	if (last) {
-		rc = c->ops->done(c, a->rc, a);
-		pump_now(m);
+	if (rc < 0)
 		return rc;
-	}
-	if (a->kind == 's' || a->kind == 'i')
-		return c->ops->line ? c->ops->line(c, a) : -EBADMSG;
-	/* Also says that a piece of no bytes is in its place. */
-	return c->ops->piece(c, a, "", 0);
-}
-
-static int traced_line(void *arg, const struct answer *a)
-{
-	if (trace_on(TRACE_FRAME)) {
-		auto_buf line = BUF_INIT(PROTO_ANSWER_MAX + 64);
-
-		answer_print(&line, a);
-		if (line.len)
-			buf_trim(&line, line.len - 1);
-		trace(FRAME, "< %s", buf_text(&line));
-	}
-	return on_line(arg, a);
-}
-
-static int on_piece(void *arg, const struct answer *a, const void *bytes, size_t n)
-{
-	struct call *c = find(arg, a->tag, false);
-
-	return c ? c->ops->piece(c, a, bytes, n) : -EBADMSG;
-}
-
-static int feed(struct mux *m, const void *bytes, size_t n)
-{
-	struct answer_sink sink = { .line = traced_line, .piece = on_piece, .arg = m };
-
-	pthread_mutex_lock(&m->lock);
-	m->pulse.heard_ms = clock_now_ms();
-	pthread_mutex_unlock(&m->lock);
-	return answers_feed(&m->answers, bytes, n, &sink);
-}
-
-static int read_some(struct mux *m, char *bytes)
-{
-	ssize_t got = recv(m->fd, bytes, READ_BYTES, MSG_DONTWAIT);
-
-	if (got < 0)
-		return errno == EINTR || errno == EAGAIN ? 0 : -EPIPE;
-	return got ? feed(m, bytes, (size_t)got) : -EPIPE;
+	mux_put(m, frame, false);
+	mux_send_all(m);
+	return 0;
 }
 
 void mux_lasts(struct mux *m, struct call *c, int64_t deadline_ms)
@@ -283,7 +165,29 @@ void mux_lasts(struct mux *m, struct call *c, int64_t deadline_ms)
 	pthread_mutex_lock(&m->lock);
 	wait_less(m, calls_lasts(&m->calls, c, deadline_ms));
 	pthread_mutex_unlock(&m->lock);
-	pump_now(m);
+}
+
+void mux_deadline(struct mux *m, struct call *c, int64_t deadline_ms)
+{
+	scoped_lock(&m->lock);
+	wait_less(m, calls_deadline(&m->calls, c, deadline_ms));
+}
+
+void mux_count(struct mux *m, struct remote_traffic *t)
+{
+	atomic_store(&m->traffic, t);
+}
+
+void mux_counted(struct mux *m, bool out, ssize_t n)
+{
+	struct remote_traffic *t = atomic_load_explicit(&m->traffic, memory_order_acquire);
+
+	if (!t || n <= 0)
+		return;
+	atomic_fetch_add_explicit(
+		out ? &t->out : &t->in, (unsigned long long)n, memory_order_relaxed);
+	atomic_fetch_add_explicit(
+		out ? &t->messages_out : &t->messages_in, 1, memory_order_relaxed);
 }
 
 /* --- ends from this side ------------------------------------------------ */
@@ -310,6 +214,12 @@ static void expire(struct mux *m)
 	end_all(expired, -ETIMEDOUT);
 }
 
+static bool is_due(struct mux *m)
+{
+	scoped_lock(&m->lock);
+	return clock_now_ms() >= m->calls.wake_ms;
+}
+
 static void end_everything(struct mux *m, int rc)
 {
 	struct call *all;
@@ -318,6 +228,35 @@ static void end_everything(struct mux *m, int rc)
 	all = calls_take_all(&m->calls);
 	pthread_mutex_unlock(&m->lock);
 	end_all(all, rc);
+}
+
+/* --- requests of our own ------------------------------------------------ */
+
+static int alone_piece(struct call *c, const struct answer *a, const void *bytes, size_t n)
+{
+	return 0;
+}
+
+static int alone_done(struct call *c, int rc, const struct answer *a)
+{
+	free(c);
+	return 0;
+}
+
+static const struct call_ops alone_ops = { .piece = alone_piece, .done = alone_done };
+
+void mux_send_alone(struct mux *m, const struct remote_request *rq)
+{
+	struct call *c = xcalloc(1, sizeof(*c));
+
+	c->ops = &alone_ops;
+	c->deadline_ms = INT64_MAX;
+	c->tag = mux_tag(m);
+	buf_init(&c->frame, PROTO_LINE_MAX);
+	if (request_encode(&c->frame, c->tag, rq, false) == 0 && mux_send(m, c) == 0)
+		return;
+	buf_fini(&c->frame);
+	free(c);
 }
 
 /* --- heartbeat ---------------------------------------------------------- */
@@ -343,7 +282,7 @@ static int ping_done(struct call *c, int rc, const struct answer *a)
 	return 0;
 }
 
-static const struct call_ops ping_ops = { NULL, ping_piece, ping_done };
+static const struct call_ops ping_ops = { .piece = ping_piece, .done = ping_done };
 
 static void send_ping(struct mux *m)
 {
@@ -386,46 +325,74 @@ static int64_t heartbeat(struct mux *m)
 	return due_ms;
 }
 
+bool mux_silent(struct mux *m, int64_t for_ms)
+{
+	int64_t taken = taken_ms(m);
+
+	scoped_lock(&m->lock);
+	return pulse_silent(&m->pulse, clock_now_ms(), taken, for_ms);
+}
+
 /* --- the reader thread -------------------------------------------------- */
 
 static bool wants_room(struct mux *m)
 {
 	scoped_lock(&m->write_lock);
-	return outq_left(&m->out) > 0;
+	return !m->out.duct && outq_stuck(&m->out);
 }
 
-static int drain(struct mux *m)
+static void drain(struct mux *m)
 {
 	scoped_lock(&m->write_lock);
-	return outq_drain(&m->out);
+	m->room = true;
+	mux_send_all(m);
 }
 
-static int until(struct mux *m, int64_t due_ms)
+static struct timespec until(struct mux *m, int64_t due_ms)
 {
-	scoped_lock(&m->lock);
-	return deadline_left(m->calls.wake_ms < due_ms ? m->calls.wake_ms : due_ms);
+	int64_t held_ns;
+	int ms;
+
+	{
+		scoped_lock(&m->lock);
+		ms = deadline_left(m->calls.wake_ms < due_ms ? m->calls.wake_ms : due_ms);
+	}
+	if (mux_held(m, &held_ns) && held_ns < ms * 1000000LL)
+		return (struct timespec){ 0, held_ns };
+	return (struct timespec){ ms / 1000, ms % 1000 * 1000000L };
 }
 
-static int wait_and_move(struct mux *m, char *bytes, int timeout_ms)
+static void send_held(struct mux *m)
 {
+	int64_t left_ns;
+
+	if (!mux_held(m, &left_ns) || left_ns)
+		return;
+	pthread_mutex_lock(&m->write_lock);
+	m->due_ns = 0;
+	mux_send_all(m);
+	pthread_mutex_unlock(&m->write_lock);
+}
+
+static int wait_and_move(struct mux *m, char *bytes, const struct timespec *timeout)
+{
+	int n;
 	struct pollfd p[2] = { { .fd = m->fd, .events = POLLIN },
 		{ .fd = m->wake_fd, .events = POLLIN } };
 	uint64_t kicks;
 
 	if (wants_room(m))
 		p[0].events |= POLLOUT;
-	if (poll(p, 2, timeout_ms) < 0)
+	n = ppoll(p, 2, timeout, NULL);
+	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
+	send_held(m);
 	if (p[1].revents && read(m->wake_fd, &kicks, sizeof(kicks)) < 0 && errno != EAGAIN)
 		return -errno;
-	if (p[0].revents & POLLOUT) {
-		int rc = drain(m);
-
-		if (rc < 0)
-			return rc;
-	}
+	if (p[0].revents & POLLOUT)
+		drain(m);
 	if (p[0].revents & ~POLLOUT)
-		return read_some(m, bytes);
+		return mux_read(m, bytes, READ_BYTES);
 	return 0;
 }
 
@@ -457,22 +424,68 @@ void mux_on_death(struct mux *m, void (*fn)(void *arg, int rc), void *arg)
 		fn(arg, mux_dead(m));
 }
 
+void mux_on_told(struct mux *m, mux_told *fn, void *arg)
+{
+	scoped_lock(&m->lock);
+	m->told_fn = fn;
+	m->told_arg = arg;
+}
+
 static void *reader(void *arg)
 {
 	struct mux *m = arg;
 	auto_free char *bytes = xmalloc(READ_BYTES);
 
+	prctl(PR_SET_TIMERSLACK, 1000UL); /* ns */
 	while (!mux_dead(m)) {
 		int64_t due_ms = heartbeat(m);
-		int rc = wait_and_move(m, bytes, until(m, due_ms));
+		struct timespec timeout = until(m, due_ms);
+		int rc = wait_and_move(m, bytes, &timeout);
 
 		if (rc < 0)
 			mux_kill(m, rc);
-		expire(m);
+		if (is_due(m)) {
+			mux_take_turn(m);
+			expire(m);
+			mux_end_turn(m);
+		}
 	}
+	mux_take_turn(m);
 	end_everything(m, mux_dead(m));
 	tell_death(m);
+	mux_end_turn(m);
 	return NULL;
+}
+
+/* --- the duct ----------------------------------------------------------- */
+
+/* Behind the end of everything nothing is an answer. */
+static void duct_bytes(void *arg, const void *bytes, size_t n)
+{
+	struct mux *m = arg;
+	int rc;
+
+	mux_take_turn(m);
+	rc = mux_dead(m) ? 0 : mux_feed(m, bytes, n);
+	mux_end_turn(m);
+	if (rc < 0)
+		mux_kill(m, rc);
+}
+
+static void duct_room(void *arg)
+{
+	drain(arg);
+}
+
+void mux_direct(struct mux *m, struct duct *d)
+{
+	struct duct_user user = { .bytes = duct_bytes, .room = duct_room, .arg = m };
+
+	{
+		scoped_lock(&m->write_lock);
+		m->out.duct = d;
+	}
+	duct_open(d, &user);
 }
 
 static int start(struct mux *m)
@@ -494,7 +507,9 @@ static void mux_free(struct mux *m)
 {
 	pthread_mutex_destroy(&m->lock);
 	pthread_mutex_destroy(&m->write_lock);
+	pthread_mutex_destroy(&m->turn);
 	answers_fini(&m->answers);
+	buf_fini(&m->told);
 	outq_fini(&m->out);
 	close_at(&m->fd);
 	close_at(&m->wake_fd);
@@ -511,15 +526,17 @@ int mux_open(int fd, uint32_t calls_max, const void *early, size_t n, struct mux
 		.pulse = { .ping_ms = PROTO_PING_MS,
 			.silence_ms = PROTO_SILENCE_MS,
 			.heard_ms = clock_now_ms() } };
-	calls_init(&m->calls, calls_max);
+	calls_init(&m->calls, m, calls_max);
 	outq_init(&m->out, fd, REMOTE_QUEUE_MAX + URGENT_BYTES);
-	pthread_mutex_init(&m->lock, NULL);
-	pthread_mutex_init(&m->write_lock, NULL);
+	lock_init(&m->lock);
+	lock_init(&m->write_lock);
+	pthread_mutex_init(&m->turn, NULL);
 	answers_init(&m->answers);
+	buf_init(&m->told, PROTO_PIECE_MAX);
 	if (m->wake_fd < 0)
 		rc = -errno;
 	if (rc == 0)
-		rc = n ? feed(m, early, n) : 0; /* no call is out: any answer is one too many */
+		rc = n ? mux_feed(m, early, n) : 0; /* no call is out: any answer is one too many */
 	if (rc == 0)
 		rc = start(m);
 	if (rc < 0) {
@@ -530,12 +547,20 @@ int mux_open(int fd, uint32_t calls_max, const void *early, size_t n, struct mux
 	return 0;
 }
 
+void mux_end(struct mux *m)
+{
+	mux_kill(m, -EPIPE);
+	if (!m->ended)
+		pthread_join(m->reader, NULL);
+	m->ended = true;
+}
+
 void mux_close(struct mux *m)
 {
 	if (!m)
 		return;
 	mux_on_death(m, NULL, NULL);
-	mux_kill(m, -EPIPE);
-	pthread_join(m->reader, NULL);
+	mux_end(m);
+	duct_close(m->out.duct);
 	mux_free(m);
 }

@@ -27,3 +27,10 @@ enum pulse_act pulse_turn(struct pulse *p, int64_t now_ms, int64_t taken_ms, int
 		return PULSE_DEAD;
 	return act;
 }
+
+bool pulse_silent(const struct pulse *p, int64_t now_ms, int64_t taken_ms, int64_t for_ms)
+{
+	int64_t since_ms = later(p->pinged_ms, later(p->heard_ms, taken_ms));
+
+	return p->ping_out && now_ms - since_ms >= for_ms;
+}

@@ -11,7 +11,7 @@
 
 struct pulse {
 	int ping_ms, silence_ms;
-	int64_t heard_ms;  /* bytes came last */
+	int64_t heard_ms;  /* bytes of an answer came last */
 	int64_t pinged_ms; /* when ping_out */
 	bool ping_out;
 };
@@ -24,5 +24,8 @@ enum pulse_act { PULSE_WAIT, PULSE_PING, PULSE_DEAD };
  * counts as out from now on, even if it cannot be sent.
  */
 enum pulse_act pulse_turn(struct pulse *p, int64_t now_ms, int64_t taken_ms, int64_t *ret_due_ms);
+
+/* A ping has been out for for_ms, and the peer gave no sign of life meanwhile. */
+bool pulse_silent(const struct pulse *p, int64_t now_ms, int64_t taken_ms, int64_t for_ms);
 
 #endif

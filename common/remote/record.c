@@ -1,13 +1,15 @@
 #include "common/remote/record.h"
 
+#include "common/base/budget.h"
 #include "common/base/path.h"
 #include "common/remote/fields.h"
 #include "common/remote/proto.h"
 
 #include <sys/stat.h>
 
-#define TIME_FIRST (-62135596800LL) /* 0001-01-01 */
-#define TIME_LAST  253402300799LL   /* 9999-12-31 */
+#define ALLOC_BYTES 16               /* of malloc, for one name */
+#define TIME_FIRST  (-62135596800LL) /* 0001-01-01 */
+#define TIME_LAST   253402300799LL   /* 9999-12-31 */
 
 static bool mode_ok(uint32_t mode)
 {
@@ -110,6 +112,9 @@ int record_parse(const char *bytes, size_t n, bool named, struct entry *ret)
 	len = cut(&at, end, &part);
 	if (len < 0 || fraction(part, (size_t)len, &e.attr.ctime.tv_nsec) < 0)
 		return -EBADMSG;
+	len = cut(&at, end, &part);
+	if (len < 0 || fraction(part, (size_t)len, &e.attr.atime.tv_nsec) < 0)
+		return -EBADMSG;
 	if (name_check(at, (size_t)(end - at), named) < 0)
 		return -EBADMSG;
 	if (named)
@@ -123,9 +128,9 @@ void record_print(struct buf *ret, const struct attr *a, const char *name)
 	buf_printf(ret, "%x %ju %ju %ju %u %u %ju %ju", a->mode, (uintmax_t)a->dev,
 		(uintmax_t)a->ino, (uintmax_t)a->nlink, a->uid, a->gid, (uintmax_t)a->size,
 		(uintmax_t)a->blocks);
-	buf_printf(ret, " %jd %jd %jd %x %x|.%09ld|.%09ld|", (intmax_t)a->atime.tv_sec,
+	buf_printf(ret, " %jd %jd %jd %x %x|.%09ld|.%09ld|.%09ld|", (intmax_t)a->atime.tv_sec,
 		(intmax_t)a->mtime.tv_sec, (intmax_t)a->ctime.tv_sec, a->rdev_major, a->rdev_minor,
-		a->mtime.tv_nsec, a->ctime.tv_nsec);
+		a->mtime.tv_nsec, a->ctime.tv_nsec, a->atime.tv_nsec);
 	if (name)
 		buf_str(ret, name);
 	buf_str(ret, "/\n");
@@ -149,7 +154,19 @@ void listing_fini(struct listing *l)
 		return;
 	entries_free(l->entries, l->count);
 	buf_fini(&l->part);
+	budget_give(l->budget, l->taken);
 	listing_init(l, l->named);
+}
+
+/* Of the array twice, as it grows by doubling. */
+static bool take(struct listing *l, const struct entry *e)
+{
+	size_t n = 2 * sizeof(*e) + (e->name ? strlen(e->name) + ALLOC_BYTES : 0);
+
+	if (!budget_take(l->budget, n))
+		return false;
+	l->taken += n;
+	return true;
 }
 
 static int add(struct listing *l, const char *bytes, size_t n)
@@ -164,6 +181,10 @@ static int add(struct listing *l, const char *bytes, size_t n)
 	rc = record_parse(bytes, n, l->named, &e);
 	if (rc < 0)
 		return rc;
+	if (!take(l, &e)) {
+		free(e.name);
+		return -ENOMEM;
+	}
 	if (l->count == l->cap) {
 		l->cap = l->cap ? 2 * l->cap : l->named ? 16 : 1;
 		l->entries = xrealloc(l->entries, l->cap * sizeof(*l->entries));
@@ -224,6 +245,21 @@ int listing_feed(struct listing *l, const void *bytes, size_t n)
 		n -= take;
 	}
 	return 0;
+}
+
+int listing_feed_one(struct listing *l, const void *bytes, size_t n, size_t *ret_used)
+{
+	const char *at = bytes;
+	int rc = 0;
+
+	*ret_used = 0;
+	while (rc == 0 && *ret_used < n && !l->count) {
+		size_t take = to_end(&l->part, at + *ret_used, n - *ret_used);
+
+		rc = feed_part(l, at + *ret_used, take);
+		*ret_used += take;
+	}
+	return rc;
 }
 
 int listing_end(const struct listing *l)

@@ -23,19 +23,27 @@ int record_parse(const char *bytes, size_t n, bool named, struct entry *ret);
 /* The inverse: parses to the same again. For tests and traces. */
 void record_print(struct buf *ret, const struct attr *attr, const char *name);
 
-/* Records that arrive in any split. */
+/* Records that arrive in any split. budget, which may be NULL, is set after listing_init. */
 struct listing {
 	struct entry *entries; /* each with its name */
 	size_t count, cap;
 	uint64_t bytes;  /* that came: at most PROTO_LIST_MAX */
 	struct buf part; /* of a record whose end is still to come */
 	bool named;
+	struct budget *
+		budget; /* what is taken of it is held until listing_fini, also when entries are moved away */
+	size_t taken;
 };
 
 void listing_init(struct listing *l, bool named);
 void listing_fini(struct listing *l);
-/* -EBADMSG; -EMSGSIZE: too many bytes or entries. */
+/* -EBADMSG; -EMSGSIZE: too many bytes or entries; -ENOMEM: the budget is used up. */
 int listing_feed(struct listing *l, const void *bytes, size_t n);
+/*
+ * The same of one record with something behind it: *ret_used of the n bytes are the record's; it is
+ * whole when count is 1.
+ */
+int listing_feed_one(struct listing *l, const void *bytes, size_t n, size_t *ret_used);
 /* -EBADMSG when half a record was last. */
 int listing_end(const struct listing *l);
 

@@ -3,24 +3,13 @@
 #include "common/base/clock.h"
 #include "common/base/io.h"
 #include "common/base/log.h"
+#include "common/base/squeeze.h"
+#include "common/remote/change.h"
+#include "common/remote/errand.h"
+#include "common/remote/kept.h"
 #include "common/remote/record.h"
 
 #include <assert.h>
-#include <limits.h>
-
-/* One file operation on its way: what the mux holds, and what has come of its answer. */
-struct errand {
-	struct call call; /* first: the mux gives it back */
-	struct remote *remote;
-	enum remote_op op;
-	uint64_t asked; /* read: bytes wanted; write: bytes sent */
-	struct listing listing;
-	struct buf content;
-	int rc; /* what it has come to before its end */
-	struct remote_reply reply;
-	remote_done *done;
-	void *arg;
-};
 
 void remote_reply_fini(struct remote_reply *reply)
 {
@@ -28,6 +17,7 @@ void remote_reply_fini(struct remote_reply *reply)
 		return;
 	free(reply->data);
 	entries_free(reply->entries, reply->entry_count);
+	kept_free(reply->kept, reply->kept_count);
 	*reply = (struct remote_reply){ 0 };
 }
 
@@ -38,210 +28,65 @@ void remote_reply_move(struct remote_reply *ret, struct remote_reply *from)
 	from->n = 0;
 	from->entries = NULL;
 	from->entry_count = 0;
+	from->kept = NULL;
+	from->kept_count = 0;
 }
-
-/* --- an answer's content and end ---------------------------------------- */
-
-static int take_bytes(struct errand *e, const struct answer *a, const void *bytes, size_t n)
-{
-	if (!n && a->n)
-		buf_room(&e->content, a->n); /* the whole piece at once */
-	buf_add(&e->content, bytes, n);
-	return e->content.bad ? -EBADMSG : 0;
-}
-
-static int take_records(struct errand *e, const void *bytes, size_t n)
-{
-	int rc = e->rc < 0 ? 0 : listing_feed(&e->listing, bytes, n);
-
-	if (rc != -EMSGSIZE)
-		return rc;
-	/* A folder too large is no crime: this call fails, the stream goes on. */
-	e->rc = rc;
-	listing_fini(&e->listing);
-	return 0;
-}
-
-static int take_piece(struct call *c, const struct answer *a, const void *bytes, size_t n)
-{
-	struct errand *e = (struct errand *)c;
-
-	if (a->kind != 'd')
-		return -EBADMSG;
-	switch (op_content(e->op)) {
-	case CONTENT_NONE:
-		return a->n ? -EBADMSG : 0;
-	case CONTENT_ATTR:
-	case CONTENT_LIST:
-		return take_records(e, bytes, n);
-	case CONTENT_TARGET:
-	case CONTENT_BYTES:
-		return take_bytes(e, a, bytes, n);
-	}
-	return -EBADMSG;
-}
-
-static int end_attr(struct errand *e)
-{
-	if (listing_end(&e->listing) < 0 || e->listing.count != 1)
-		return -EBADMSG;
-	e->reply.has_attr = true;
-	e->reply.attr = e->listing.entries[0].attr;
-	return 0;
-}
-
-static int end_list(struct errand *e, uint64_t count)
-{
-	if (e->rc < 0)
-		return 0;
-	if (listing_end(&e->listing) < 0 || e->listing.count != count)
-		return -EBADMSG;
-	e->reply.entries = take_ptr(e->listing.entries);
-	e->reply.entry_count = e->listing.count;
-	e->listing.count = 0;
-	return 0;
-}
-
-static int end_bytes(struct errand *e, uint64_t valid)
-{
-	if (valid > e->content.len)
-		return -EBADMSG;
-	buf_trim(&e->content, valid);
-	e->reply.n = valid;
-	e->reply.data = buf_steal(&e->content);
-	return 0;
-}
-
-static int end_target(struct errand *e)
-{
-	if (memchr(buf_text(&e->content), '\0', e->content.len))
-		return -EBADMSG;
-	return end_bytes(e, e->content.len);
-}
-
-static int end_content(struct errand *e, const uint64_t *numbers)
-{
-	switch (op_content(e->op)) {
-	case CONTENT_ATTR:
-		return end_attr(e);
-	case CONTENT_LIST:
-		return end_list(e, numbers[0]);
-	case CONTENT_TARGET:
-		return end_target(e);
-	case CONTENT_BYTES:
-		return end_bytes(e, numbers[0]);
-	case CONTENT_NONE:
-		break;
-	}
-	return 0;
-}
-
-static int end_fields(struct errand *e, const uint64_t *numbers)
-{
-	switch (e->op) {
-	case OP_OPEN:
-		e->reply.handle = numbers[0];
-		return 0;
-	case OP_WRITE:
-		e->reply.n = numbers[0];
-		return numbers[0] == e->asked ? 0 : -EBADMSG;
-	case OP_STATFS:
-		memcpy(e->reply.statfs, numbers, sizeof(e->reply.statfs));
-		return 0;
-	default:
-		return 0;
-	}
-}
-
-static int end_well(struct errand *e, const struct answer *a)
-{
-	uint64_t numbers[7] = { 0 };
-
-	if (answer_numbers(a, numbers, op_fields(e->op)) < 0 || end_content(e, numbers) < 0)
-		return -EBADMSG;
-	return end_fields(e, numbers);
-}
-
-static void errand_free(struct errand *e)
-{
-	buf_fini(&e->call.frame);
-	listing_fini(&e->listing);
-	buf_fini(&e->content);
-	remote_reply_fini(&e->reply);
-	free(e);
-}
-
-static void complete(struct errand *e, int rc)
-{
-	if (rc < 0) {
-		struct err err = e->reply.err;
-
-		remote_reply_fini(&e->reply);
-		e->reply.err = err;
-		e->reply.rc = rc;
-	}
-	e->done(e->arg, &e->reply);
-	errand_free(e);
-}
-
-static int errand_done(struct call *c, int rc, const struct answer *a)
-{
-	struct errand *e = (struct errand *)c;
-	int bad = 0;
-
-	if (rc < 0 && a)
-		answer_sentence(a, &e->reply.err);
-	if (rc == 0)
-		bad = end_well(e, a);
-	if (rc == 0)
-		rc = bad < 0 ? bad : e->rc;
-	complete(e, rc);
-	return bad;
-}
-
-static const struct call_ops errand_ops = { NULL, take_piece, errand_done };
 
 /* --- sending ------------------------------------------------------------ */
 
-static uint64_t content_max(const struct remote_request *rq)
+/* size says how many of a file. */
+static bool asks_for_bytes(enum remote_op op)
 {
-	switch (op_content(rq->op)) {
-	case CONTENT_BYTES:
-		return rq->size;
-	case CONTENT_TARGET:
-		return PATH_MAX;
-	default:
-		return 0;
-	}
+	return op == OP_READ || op == OP_OPEN || op == OP_PEEK || op == OP_GETXATTR ||
+	       op == OP_LISTXATTR;
 }
 
 static int request_check(struct remote *r, const struct remote_request *rq)
 {
 	const struct remote_info *said = &r->info.said;
 
-	if (rq->op >= OP_COUNT || rq->op == OP_RUN || rq->op == OP_ENV)
+	if (rq->op >= OP_COUNT || rq->op == OP_RUN || rq->op == OP_ENV || rq->op == OP_ATTACH ||
+		rq->op == OP_KEEP || rq->op == OP_WATCH)
 		return -EINVAL;
 	if (rq->op != OP_PING && rq->op != OP_BYE && !said->ops[rq->op])
 		return -ENOSYS;
-	if ((rq->op == OP_READ && rq->size > said->max) || rq->n > said->max)
+	if (rq->n > said->max || (asks_for_bytes(rq->op) && rq->size > said->max))
 		return -EMSGSIZE;
 	return 0;
 }
 
-static struct errand *errand_new(struct remote *r, const struct remote_request *rq,
-	int64_t deadline_ms, remote_done *done, void *arg)
+/* Packs what is to be written, if that pays. ret_packed: the caller's. */
+static bool squeeze_write(
+	const struct remote_request *rq, struct remote_request *ret, char **ret_packed)
 {
-	struct errand *e = xcalloc(1, sizeof(*e));
+	size_t n;
 
-	*e = (struct errand){ .remote = r, .op = rq->op, .done = done, .arg = arg };
-	e->call.ops = &errand_ops;
-	e->call.deadline_ms = deadline_ms;
-	e->call.tag = mux_tag(r->mux);
-	e->asked = rq->op == OP_READ ? rq->size : rq->n;
-	buf_init(&e->call.frame, request_bytes(rq));
-	buf_init(&e->content, content_max(rq));
-	listing_init(&e->listing, rq->op == OP_LIST);
-	return e;
+	*ret_packed = squeezed(rq->data, rq->n, &n);
+	if (!*ret_packed)
+		return false;
+	*ret = *rq;
+	ret->op = OP_ZWRITE;
+	ret->size = rq->n;
+	ret->data = *ret_packed;
+	ret->n = n;
+	return true;
+}
+
+/* What may be large, where the agent can pack. False: as it is. */
+static bool squeezes(struct remote *r, const struct remote_request *rq, struct remote_request *ret,
+	char **ret_packed)
+{
+	const struct remote_info *said = &r->info.said;
+
+	if (rq->op == OP_WRITE && rq->n >= PROTO_SQUEEZE_MIN && said->ops[OP_ZWRITE] &&
+		!r->info.body_text)
+		return squeeze_write(rq, ret, ret_packed);
+	*ret = *rq;
+	if (rq->op == OP_READ && rq->size >= PROTO_SQUEEZE_MIN && said->ops[OP_ZREAD])
+		ret->op = OP_ZREAD;
+	else if (rq->op == OP_LIST && said->ops[OP_ZLIST])
+		ret->op = OP_ZLIST;
+	return ret->op != rq->op;
 }
 
 void remote_send(struct remote *r, const struct remote_request *rq, int64_t deadline_ms,
@@ -249,18 +94,29 @@ void remote_send(struct remote *r, const struct remote_request *rq, int64_t dead
 {
 	int rc = request_check(r, rq);
 	struct remote_reply refused = { .rc = rc };
+	struct remote_request plain, squeezed;
+	auto_free char *packed = NULL;
 	struct errand *e;
+	struct call *call;
 
+	if (rq->watch && !r->info.said.ops[OP_WATCH]) {
+		plain = *rq;
+		plain.watch = false;
+		rq = &plain;
+	}
 	if (rc < 0) {
 		done(arg, &refused);
 		return;
 	}
-	e = errand_new(r, rq, deadline_ms, done, arg);
-	rc = request_encode(&e->call.frame, e->call.tag, rq, r->info.body_text);
+	if (squeezes(r, rq, &squeezed, &packed))
+		rq = &squeezed;
+	e = errand_new(rq, mux_tag(r->mux), deadline_ms, done, arg);
+	call = errand_call(e);
+	rc = request_encode(&call->frame, call->tag, rq, r->info.body_text);
 	if (rc == 0)
-		rc = mux_send(r->mux, &e->call);
+		rc = mux_send(r->mux, call);
 	if (rc < 0)
-		complete(e, rc);
+		errand_end(e, rc);
 }
 
 /* For one reply; on the waiting thread's stack. */
@@ -434,7 +290,7 @@ void remote_bye(struct remote *r, int timeout_ms)
 {
 	if (timeout_ms > 0)
 		say_bye(r, timeout_ms);
-	remote_kill(r);
+	mux_end(r->mux);
 }
 
 void remote_kill(struct remote *r)
@@ -457,7 +313,51 @@ void remote_on_death(struct remote *r, void (*fn)(void *arg, int rc), void *arg)
 	mux_on_death(r->mux, fn, arg);
 }
 
+/* On the reader thread. */
+static int told(void *arg, const struct answer *a, const void *bytes, size_t n)
+{
+	auto_with(changes_fini) struct changes changes = { 0 };
+	struct remote *r = arg;
+
+	if (changes_parse(a->tag, bytes, n, &changes) < 0)
+		return -EBADMSG;
+	r->changed(r->changed_arg, a->tag, changes.all, changes.count);
+	return 0;
+}
+
+void remote_on_change(struct remote *r, remote_changed *fn, void *arg)
+{
+	if (fn) {
+		r->changed = fn;
+		r->changed_arg = arg;
+	}
+	mux_on_told(r->mux, fn ? told : NULL, r);
+}
+
+void remote_unwatch(struct remote *r, uint64_t watch)
+{
+	auto_buf line = BUF_INIT(64);
+
+	buf_printf(&line, "0 unwatch %ju\n", (uintmax_t)watch);
+	mux_oneway(r->mux, &line, false);
+}
+
 void remote_heartbeat(struct remote *r, int ping_ms, int silence_ms)
 {
 	mux_heartbeat(r->mux, ping_ms, silence_ms);
+}
+
+bool remote_silent(struct remote *r, int64_t for_ms)
+{
+	return mux_silent(r->mux, for_ms);
+}
+
+void remote_direct(struct remote *r, struct duct *d)
+{
+	mux_direct(r->mux, d);
+}
+
+void remote_count(struct remote *r, struct remote_traffic *t)
+{
+	mux_count(r->mux, t);
 }

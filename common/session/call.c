@@ -5,18 +5,6 @@
 #include "common/session/priv.h"
 #include "common/base/clock.h"
 
-struct call {
-	struct waiter w;
-	struct session *s;
-	struct link *link; /* the stream it was sent on; referenced while it is out */
-	struct remote_request rq;
-	char *path, *path2; /* ours: with the root in front */
-	void *data;         /* ours once kept */
-	bool repeat;
-	remote_done *done;
-	void *arg;
-};
-
 static char *rooted(const struct session *s, const char *path)
 {
 	return path && s->root[0] ? xprintf("%s%s", s->root, strcmp(path, "/") == 0 ? "" : path)
@@ -30,19 +18,28 @@ static bool repeatable(const struct remote_request *rq)
 	case OP_STAT:
 	case OP_LIST:
 	case OP_READLINK:
+	case OP_PEEK:
+	case OP_GETXATTR:
+	case OP_LISTXATTR:
 	case OP_STATFS:
+	case OP_RUNS:
+	case OP_SCRIPT:
 		return true;
 	case OP_OPEN:
-		return !(rq->flags & (OPEN_CREATE | OPEN_EXCL | OPEN_TRUNC));
+		return !rq->handle && !(rq->flags & (OPEN_CREATE | OPEN_EXCL | OPEN_TRUNC));
 	default:
 		return false;
 	}
 }
 
-static bool uses_handle(enum remote_op op)
+/* Those of kept runs go by id, which is the sandbox's own. */
+static bool uses_handle(const struct remote_request *rq)
 {
-	return op == OP_FSTAT || op == OP_READ || op == OP_WRITE || op == OP_FSYNC ||
-	       op == OP_CLOSE || op == OP_FTRUNCATE;
+	enum remote_op op = rq->op;
+
+	return (op == OP_OPEN && rq->handle) || op == OP_FSTAT || op == OP_READ || op == OP_WRITE ||
+	       op == OP_FSYNC || op == OP_CLOSE || op == OP_FSET || op == OP_FALLOCATE ||
+	       op == OP_SEEK || op == OP_COPY;
 }
 
 static void finish(struct call *c, struct remote_reply *reply)
@@ -51,6 +48,8 @@ static void finish(struct call *c, struct remote_reply *reply)
 	free(c->path);
 	free(c->path2);
 	free(c->data);
+	free(c->signal);
+	free(c->name);
 	free(c);
 }
 
@@ -67,6 +66,10 @@ static void call_keep(struct waiter *w)
 {
 	struct call *c = (struct call *)w;
 
+	if (!c->signal)
+		c->rq.signal = c->signal = xstrdup(c->rq.signal);
+	if (!c->name)
+		c->rq.name = c->name = xstrdup(c->rq.name);
 	if (c->data || !c->rq.data)
 		return;
 	c->data = xmalloc(c->rq.n);
@@ -74,20 +77,31 @@ static void call_keep(struct waiter *w)
 	c->rq.data = c->data;
 }
 
+static void opened(struct call *c, struct remote_reply *reply)
+{
+	if (!session_handle_fits(reply->handle)) {
+		reply->rc = -EBADMSG;
+		return;
+	}
+	reply->handle = session_handle_up(c->link->epoch, reply->handle);
+	file_opened(c, reply->handle, &reply->attr);
+}
+
 static void answered(void *arg, struct remote_reply *reply)
 {
 	struct call *c = arg;
 	struct session *s = c->s;
-	struct link *l = take_ptr(c->link);
+	struct link *l = c->link;
 	int dead = reply->rc < 0 ? remote_dead(l->remote) : 0;
 	bool again = dead && c->repeat;
 
-	if (reply->rc == 0 && c->rq.op == OP_OPEN) {
-		if (session_handle_fits(reply->handle))
-			reply->handle = session_handle_up(l->epoch, reply->handle);
-		else
-			reply->rc = -EBADMSG;
-	}
+	meter_answered(&s->meter, c->sent_us, reply->rc);
+	if (reply->watch)
+		reply->watch = session_watch_up(l->epoch, reply->watch);
+	if (reply->rc == 0 && c->rq.op == OP_OPEN)
+		opened(c, reply);
+	again = file_answered(c, reply->rc, dead) || again;
+	c->link = NULL;
 	if (dead) {
 		session_lose(s, l, dead);
 		reply->rc = session_lost_rc(s, &reply->err);
@@ -101,20 +115,61 @@ static void answered(void *arg, struct remote_reply *reply)
 	finish(c, reply);
 }
 
+void call_send(struct call *c, int rc, struct route *r)
+{
+	struct remote_request rq;
+	struct session *s;
+	struct link *l;
+
+	if (rc == -EINPROGRESS)
+		return; /* whoever opens the file sends c then, and may have done so: c may be gone */
+	rq = c->rq;
+	s = c->s;
+	l = c->link;
+	if (rc < 0) {
+		call_fail(&c->w, rq.op == OP_CLOSE ? 0 : rc, NULL);
+		return;
+	}
+	rq.handle = r->handle;
+	rq.handle2 = r->handle2;
+	/* c's reference goes with its answer, which may be here before remote_send has returned. */
+	pthread_mutex_lock(&s->lock);
+	l->refs++;
+	pthread_mutex_unlock(&s->lock);
+	c->sent_us = meter_sent(&s->meter);
+	remote_send(l->remote, &rq, c->w.deadline_ms, answered, c);
+	file_sent(r); /* c is gone */
+	session_unref_link(s, l);
+}
+
+/*
+ * Who asks one thing after the other (ls -l of many names) would else wait for each one's deadline, until the stream is
+ * given up. What changes something, or goes on a handle, has its whole time.
+ */
+static bool in_vain(struct call *c, struct link *l)
+{
+	return repeatable(&c->rq) && c->rq.op != OP_PING &&
+	       remote_silent(l->remote, c->w.deadline_ms - clock_now_ms());
+}
+
 static void call_go(struct waiter *w, struct link *l)
 {
 	struct call *c = (struct call *)w;
-	struct remote_request rq = c->rq;
+	struct route r = { .handle = c->rq.handle };
+	int rc = 0;
 
-	if (uses_handle(rq.op) && session_handle_down(l->epoch, c->rq.handle, &rq.handle) < 0) {
-		call_fail(w, rq.op == OP_CLOSE ? 0 : -ESTALE, NULL);
+	if (in_vain(c, l)) {
+		call_fail(w, -ETIMEDOUT, NULL);
 		return;
 	}
-	pthread_mutex_lock(&c->s->lock);
-	l->refs++;
-	pthread_mutex_unlock(&c->s->lock);
-	c->link = l;
-	remote_send(l->remote, &rq, c->w.deadline_ms, answered, c);
+	if (uses_handle(&c->rq)) {
+		rc = file_route(c, l, &r);
+	} else {
+		scoped_lock(&c->s->lock);
+		l->refs++;
+		c->link = l;
+	}
+	call_send(c, rc, &r);
 }
 
 void session_send(struct session *s, const struct remote_request *rq, int64_t deadline_ms,
@@ -133,6 +188,45 @@ void session_send(struct session *s, const struct remote_request *rq, int64_t de
 	c->done = done;
 	c->arg = arg;
 	session_submit(s, &c->w);
+}
+
+/* --- a stream, and no request on it ---------------------------------------- */
+
+struct ready {
+	struct waiter w;
+	void (*done)(void *arg, int rc);
+	void *arg;
+};
+
+static void ready_keep(struct waiter *w)
+{
+}
+
+static void ready_fail(struct waiter *w, int rc, const struct err *err)
+{
+	struct ready *r = (struct ready *)w;
+
+	r->done(r->arg, rc);
+	free(r);
+}
+
+static void ready_go(struct waiter *w, struct link *l)
+{
+	ready_fail(w, 0, NULL);
+}
+
+void session_ready(
+	struct session *s, int64_t deadline_ms, void (*done)(void *arg, int rc), void *arg)
+{
+	struct ready *r = xcalloc(1, sizeof(*r));
+
+	*r = (struct ready){ .w = { .deadline_ms = deadline_ms,
+				     .keep = ready_keep,
+				     .go = ready_go,
+				     .fail = ready_fail },
+		.done = done,
+		.arg = arg };
+	session_submit(s, &r->w);
 }
 
 /* --- the blocking form ---------------------------------------------------- */

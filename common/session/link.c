@@ -4,9 +4,17 @@
 #include "common/remote/hello.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+static bool wants_static(const struct session_spec *spec)
+{
+	return !spec->agent_sh && !spec->local_argv;
+}
 
 static int open_exec(const struct session_spec *spec, const volatile bool *stop,
 	int64_t deadline_ms, struct link *l, int *ret_fd, struct err *err)
@@ -15,14 +23,14 @@ static int open_exec(const struct session_spec *spec, const volatile bool *stop,
 		.ns = spec->ns,
 		.pod = spec->pod,
 		.container = spec->container,
-		.argv = hello_argv(),
+		.argv = wants_static(spec) ? hello_boot() : hello_argv(),
 		.protocol = spec->protocol,
 		.stop = stop,
 	};
 	int rc = exec_open(spec->net, spec->target, &x, deadline_ms, &l->exec, err);
 
-	if (rc < 0)
-		return rc;
+	if (rc < 0) /* no file of it is meant */
+		return rc == -ENOENT ? -ESTALE : rc;
 	*ret_fd = exec_take_fd(l->exec);
 	return 0;
 }
@@ -88,16 +96,27 @@ static void stoppable(struct link_stop *stop, int fd)
 static int greet(const struct session_spec *spec, struct link_stop *stop, int fd,
 	int64_t deadline_ms, struct link *l, struct err *err)
 {
-	int rc = hello_start(fd, deadline_ms, err);
+	struct hello h = { .only_there = spec->agent_there };
+	int rc;
 
+	stoppable(stop, fd);
+	if (wants_static(spec))
+		rc = hello_place(fd, &h, deadline_ms, err);
+	else
+		rc = hello_start(fd, deadline_ms, err);
 	if (rc < 0) {
+		stoppable(stop, -1);
 		close(fd);
 		return explain(spec, l, rc, err);
 	}
-	stoppable(stop, fd);
+	snprintf(l->why, sizeof(l->why), "%s", h.why);
 	rc = remote_open(fd, deadline_ms, &l->remote, err);
 	stoppable(stop, -1);
-	return rc < 0 ? explain(spec, l, rc, err) : 0;
+	if (rc < 0)
+		return explain(spec, l, rc, err);
+	if (l->exec)
+		remote_direct(l->remote, exec_duct(l->exec));
+	return 0;
 }
 
 int link_open(const struct session_spec *spec, struct link_stop *stop, int64_t deadline_ms,
@@ -110,7 +129,8 @@ int link_open(const struct session_spec *spec, struct link_stop *stop, int64_t d
 	if (spec->target)
 		rc = open_exec(spec, &stop->stop, deadline_ms, l, &fd, err);
 	else
-		rc = hello_spawn(spec->local_argv, &fd, &l->pid, err);
+		rc = hello_spawn(
+			wants_static(spec) ? hello_boot() : spec->local_argv, &fd, &l->pid, err);
 	if (rc == 0)
 		rc = greet(spec, stop, fd, deadline_ms, l, err);
 	trace(SESSION, "%s/%s: opening took %lld ms: %s", spec->ns, spec->pod,
@@ -125,17 +145,39 @@ int link_open(const struct session_spec *spec, struct link_stop *stop, int64_t d
 	return 0;
 }
 
+/* Until it has ended, or the deadline. */
+static void await_process(int pid, int64_t deadline_ms)
+{
+	auto_close int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	if (fd >= 0 && !deadline_passed(deadline_ms))
+		poll(&p, 1, deadline_left(deadline_ms));
+}
+
+/*
+ * An agent that was told bye ends its runs by itself, within the time there is. Those who look after
+ * kept runs stand in its process group and go on: so it alone is killed.
+ */
+static void end_process(struct link *l, int64_t deadline_ms)
+{
+	if (l->remote)
+		await_process(l->pid, deadline_ms);
+	kill(l->remote ? l->pid : -l->pid, SIGKILL);
+	waitpid(l->pid, NULL, 0);
+	l->pid = 0;
+}
+
 void link_hang_up(struct link *l, int timeout_ms)
 {
+	int64_t deadline_ms = deadline_after(timeout_ms);
+
 	if (l->remote)
 		remote_bye(l->remote, timeout_ms);
 	exec_close(l->exec);
 	l->exec = NULL;
-	if (l->pid > 0) {
-		kill(-l->pid, SIGKILL);
-		waitpid(l->pid, NULL, 0);
-		l->pid = 0;
-	}
+	if (l->pid > 0)
+		end_process(l, deadline_ms);
 }
 
 void link_free(struct link *l)

@@ -16,7 +16,9 @@ struct link {
 	struct remote *remote;
 	struct exec *exec; /* NULL for a local process, and after link_hang_up */
 	int pid;           /* of a local process, or 0 */
-	uint32_t epoch;    /* which stream of its session this is; never 0 */
+	char why[160];     /* why its agent is not the static one, or "" */
+	uint32_t epoch;    /* which first stream of its session this is, or goes with; never 0 */
+	bool bulk;         /* the second one (bulk.h) */
 	int refs;          /* session->lock */
 	struct link *next; /* session->lock: in the list of those to be freed */
 	struct session *session;

@@ -11,12 +11,30 @@
  */
 #include "common/session/priv.h"
 #include "common/base/clock.h"
+#include "common/base/lock.h"
 #include "common/base/log.h"
+#include "common/session/gate.h"
+#include "common/remote/proto.h"
 
 #define CONNECT_MS     15000
 #define BACKOFF_MIN_MS 200
 #define BACKOFF_MAX_MS 5000
 #define HANDLE_BITS    40 /* an agent's handle; the epoch stands above */
+
+static char **copy_argv(const char *const *argv)
+{
+	char **copy;
+	size_t n = 0;
+
+	if (!argv)
+		return NULL;
+	while (argv[n])
+		n++;
+	copy = xcalloc(n + 1, sizeof(*copy));
+	for (size_t i = 0; i < n; i++)
+		copy[i] = xstrdup(argv[i]);
+	return copy;
+}
 
 static void copy_spec(struct session *s, const struct session_spec *from)
 {
@@ -25,6 +43,8 @@ static void copy_spec(struct session *s, const struct session_spec *from)
 	s->spec.pod = s->pod = xstrdup(from->pod ? from->pod : "local");
 	s->spec.container = s->container = xstrdup(from->container);
 	s->root = xstrdup(from->root && strcmp(from->root, "/") != 0 ? from->root : "");
+	s->argv = copy_argv(from->local_argv);
+	s->spec.local_argv = (const char *const *)s->argv;
 }
 
 /* --- the queue ------------------------------------------------------------ */
@@ -101,9 +121,8 @@ void session_submit(struct session *s, struct waiter *w)
 
 /* --- streams -------------------------------------------------------------- */
 
-void session_unref_link(struct session *s, struct link *l)
+void session_unref_locked(struct session *s, struct link *l)
 {
-	scoped_lock(&s->lock);
 	if (--l->refs == 0) {
 		l->next = s->garbage;
 		s->garbage = l;
@@ -111,22 +130,93 @@ void session_unref_link(struct session *s, struct link *l)
 	}
 }
 
-void session_lose(struct session *s, struct link *l, int rc)
+void session_unref_link(struct session *s, struct link *l)
 {
-	pthread_mutex_lock(&s->lock);
-	if (s->link != l) {
-		pthread_mutex_unlock(&s->lock);
+	scoped_lock(&s->lock);
+	session_unref_locked(s, l);
+}
+
+/* session->lock held on entry and return; lets go of it to tell */
+static void tell(struct session *s, uint64_t watch, const struct change *changes, size_t count)
+{
+	if (!s->spec.changed || s->closing)
 		return;
+	s->telling++;
+	pthread_mutex_unlock(&s->lock);
+	s->spec.changed(s->spec.changed_arg, watch, changes, count);
+	pthread_mutex_lock(&s->lock);
+	s->telling--;
+	if (s->closing)
+		pthread_cond_broadcast(&s->wake);
+}
+
+static void on_change(void *arg, uint64_t watch, const struct change *changes, size_t count)
+{
+	struct link *l = arg;
+	struct session *s = l->session;
+
+	scoped_lock(&s->lock);
+	if (s->link == l)
+		tell(s, session_watch_up(l->epoch, watch), changes, count);
+}
+
+void session_unwatch(struct session *s, uint64_t watch)
+{
+	struct link *l = NULL;
+
+	pthread_mutex_lock(&s->lock);
+	if (s->link && session_watch_up(s->link->epoch, (uint32_t)watch) == watch) {
+		l = s->link;
+		l->refs++;
 	}
-	s->link = NULL;
-	s->lost++;
-	s->last_rc = 0; /* one attempt at once, before any back-off */
+	pthread_mutex_unlock(&s->lock);
+	if (!l)
+		return;
+	remote_unwatch(l->remote, (uint32_t)watch);
+	session_unref_link(s, l);
+}
+
+void session_bury(struct session *s, struct link *l)
+{
 	l->next = s->dying;
 	s->dying = l;
 	pthread_cond_broadcast(&s->wake);
+}
+
+/* session->lock held. What waited for files of the first stream. */
+static struct waiter *lose_first(struct session *s, struct link *l)
+{
+	s->link = NULL;
+	s->lost++;
+	s->last_rc = 0; /* one attempt at once, before any back-off */
+	session_bury(s, l);
+	bulk_lose(s, s->bulk.link);
+	return files_drop(s);
+}
+
+void session_lose(struct session *s, struct link *l, int rc)
+{
+	static const struct change lost = { .kind = CHANGE_LOST };
+	uint32_t epoch = l->epoch;
+	struct waiter *held = NULL;
+	char more[SELDOM_BYTES];
+	unsigned left_out = 0;
+	bool first, bulk, say;
+
+	pthread_mutex_lock(&s->lock);
+	first = s->link == l;
+	bulk = bulk_lose(s, l);
+	if (first)
+		held = lose_first(s, l);
+	if (first)
+		tell(s, session_watch_up(epoch + 1, 0), &lost, 1);
+	say = (first || bulk) && seldom_may(&s->log, clock_now_ms(), &left_out);
 	pthread_mutex_unlock(&s->lock);
-	log_info("%s/%s: the stream was lost (%s); reconnecting at the next use", s->ns, s->pod,
-		strerror(rc < 0 ? -rc : rc));
+	file_fail_all(held);
+	if (say)
+		log_info("%s/%s: the stream%s was lost (%s); reconnecting at the next use%s", s->ns,
+			s->pod, bulk ? " for bulk data" : "", strerror(rc < 0 ? -rc : rc),
+			seldom_more(left_out, more));
 }
 
 static void on_death(void *arg, int rc)
@@ -139,6 +229,9 @@ static void on_death(void *arg, int rc)
 static int64_t next_deadline(struct session *s)
 {
 	int64_t at = clock_now_ms() + 60000;
+
+	if (bulk_due_ms(s) < at)
+		at = bulk_due_ms(s);
 
 	for (struct waiter *w = s->queue; w; w = w->next) {
 		if (w->deadline_ms < at)
@@ -185,8 +278,19 @@ static void *try_it(void *arg)
 {
 	struct attempt *a = arg;
 	struct session *s = a->s;
+	struct session_spec spec = s->spec;
 
-	a->rc = link_open(&s->spec, &s->stop, deadline_after(CONNECT_MS), &a->link, &a->err);
+	/* the second stream is for much at once, which goes cheaper so (spdy.h) */
+	if (a->stop == &s->bulk.stop && spec.protocol == EXEC_ANY)
+		spec.protocol = EXEC_SPDY;
+	if (gate_enter(s->spec.gate, &a->stop->stop)) {
+		a->rc = link_open(&spec, a->stop, deadline_after(CONNECT_MS), &a->link, &a->err);
+		if (!a->rc)
+			remote_count(a->link->remote, &s->meter.traffic);
+		gate_leave(s->spec.gate);
+	} else {
+		a->rc = err_set(&a->err, -EINTR, "the session is closing");
+	}
 	pthread_mutex_lock(&s->lock);
 	a->over = true;
 	pthread_cond_broadcast(&s->wake);
@@ -194,15 +298,16 @@ static void *try_it(void *arg)
 	return NULL;
 }
 
-/* session->lock held */
-static void begin_attempt(struct session *s)
+struct attempt *session_attempt(struct session *s, struct link_stop *stop)
 {
 	struct attempt *a = xcalloc(1, sizeof(*a));
 
 	a->s = s;
-	s->attempt = a;
+	a->stop = stop;
+	a->epoch = s->epoch;
 	if (pthread_create(&a->thread, NULL, try_it, a) != 0)
 		abort(); /* out of memory by another name */
+	return a;
 }
 
 /* session->lock held. The link becomes the session's own, if anybody still wants it. */
@@ -219,8 +324,7 @@ static int adopt(struct session *s, struct attempt *a)
 	l->session = s;
 	l->epoch = ++s->epoch;
 	if (s->closing || s->down_rc) {
-		l->next = s->dying;
-		s->dying = l;
+		session_bury(s, l);
 		return s->closing ? -ENOTCONN : s->down_rc;
 	}
 	s->last_rc = 0;
@@ -242,6 +346,7 @@ static void end_attempt(struct session *s)
 	if (rc < 0) {
 		fail_all(ready, rc, &a->err);
 	} else {
+		remote_on_change(a->link->remote, on_change, a->link);
 		remote_on_death(a->link->remote, on_death, a->link);
 		while (ready) {
 			struct waiter *next = ready->next;
@@ -283,12 +388,16 @@ static void expire(struct session *s)
 static void free_session(struct session *s)
 {
 	link_stop_fini(&s->stop);
+	bulk_fini(&s->bulk);
 	pthread_cond_destroy(&s->wake);
 	pthread_mutex_destroy(&s->lock);
 	free(s->ns);
 	free(s->pod);
 	free(s->container);
 	free(s->root);
+	for (char **at = s->argv; at && *at; at++)
+		free(*at);
+	free(s->argv);
 	free(s);
 }
 
@@ -310,14 +419,16 @@ static void *work(void *arg)
 			end_attempt(s);
 			continue;
 		}
-		if (s->closing && !s->closed && !s->attempt) {
+		if (bulk_turn(s))
+			continue;
+		if (s->closing && !s->closed && !s->attempt && !s->bulk.attempt) {
 			s->closed = true;
 			pthread_cond_broadcast(&s->wake);
 		}
 		if (s->closed && s->links == 0 && s->released)
 			break;
 		if (s->queue && !s->link && !s->closing && !s->attempt)
-			begin_attempt(s);
+			s->attempt = session_attempt(s, &s->stop);
 		until = deadline_timespec(next_deadline(s));
 		if (!s->dying && !s->garbage)
 			pthread_cond_timedwait(&s->wake, &s->lock, &until);
@@ -337,7 +448,8 @@ int session_open(const struct session_spec *spec, struct session **ret)
 	copy_spec(s, spec);
 	s->queue_end = &s->queue;
 	link_stop_init(&s->stop);
-	pthread_mutex_init(&s->lock, NULL);
+	bulk_init(&s->bulk);
+	lock_init(&s->lock);
 	clock_cond_init(&s->wake);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
@@ -354,7 +466,7 @@ int session_open(const struct session_spec *spec, struct session **ret)
 void session_close(struct session *s, int timeout_ms)
 {
 	struct timespec until = deadline_timespec(deadline_after(timeout_ms + 3000));
-	struct waiter *left;
+	struct waiter *left, *held;
 
 	if (!s)
 		return;
@@ -362,19 +474,23 @@ void session_close(struct session *s, int timeout_ms)
 	s->closing = true;
 	s->bye_ms = timeout_ms;
 	left = take_queue(s);
-	if (s->link) {
-		s->link->next = s->dying;
-		s->dying = take_ptr(s->link);
-	}
+	held = files_drop(s);
+	bulk_lose(s, s->bulk.link);
+	if (s->link)
+		session_bury(s, take_ptr(s->link));
 	pthread_cond_broadcast(&s->wake);
 	pthread_mutex_unlock(&s->lock);
 	link_stop_now(&s->stop);
+	link_stop_now(&s->bulk.stop);
+	file_fail_all(held);
 	fail_all(left, -ENOTCONN, NULL);
 	pthread_mutex_lock(&s->lock);
 	while (!s->closed) {
 		if (pthread_cond_timedwait(&s->wake, &s->lock, &until) == ETIMEDOUT)
 			break;
 	}
+	while (s->telling) /* it never blocks */
+		pthread_cond_wait(&s->wake, &s->lock);
 	s->released = true;
 	pthread_cond_broadcast(&s->wake);
 	pthread_mutex_unlock(&s->lock);
@@ -403,65 +519,23 @@ void session_down(struct session *s, int rc)
 	pthread_mutex_unlock(&s->lock);
 	fail_all(left, rc, NULL);
 	if (l) {
+		session_lose(s, l, rc); /* now, so that nothing more is sent on it after a poke */
 		remote_kill(l->remote);
 		session_unref_link(s, l);
 	}
 }
 
-int session_state(struct session *s, struct err *err)
-{
-	scoped_lock(&s->lock);
-	if (s->down_rc)
-		return err_set(err, s->down_rc, "%s/%s is not running", s->ns, s->pod);
-	if (s->link)
-		return 0;
-	if (s->last_rc && !deadline_passed(s->retry_at_ms)) {
-		if (err)
-			*err = s->last_err;
-		return s->last_rc;
-	}
-	return -EINPROGRESS;
-}
-
-/* How a request ends whose stream is gone: as the sandbox's own state says, else by losing the
- * stream. */
-int session_lost_rc(struct session *s, struct err *err)
-{
-	scoped_lock(&s->lock);
-	if (s->down_rc)
-		return err_set(err, s->down_rc, "%s/%s is not running any more", s->ns, s->pod);
-	return err_set(err, -EIO, "the stream to %s/%s was lost", s->ns, s->pod);
-}
-
-int session_far(struct session *s, struct session_far *ret)
-{
-	const struct remote_info *info;
-
-	scoped_lock(&s->lock);
-	if (!s->link)
-		return -ENOTCONN;
-	info = remote_info(s->link->remote);
-	*ret = (struct session_far){ .max = info->max, .uid = info->uid, .gid = info->gid };
-	return 0;
-}
-
-void session_describe(struct session *s, struct buf *ret)
-{
-	const struct remote_info *info;
-
-	scoped_lock(&s->lock);
-	info = s->link ? remote_info(s->link->remote) : NULL;
-	buf_printf(ret, "\"connected\":%s,\"opened\":%u,\"lost\":%u,\"queued\":%u",
-		info ? "true" : "false", s->opened, s->lost, s->queued);
-	if (!info)
-		return;
-	buf_printf(
-		ret, ",\"agent\":\"%s\",\"uid\":%u,\"gid\":%u", info->kind, info->uid, info->gid);
-}
-
 uint64_t session_handle_up(uint32_t epoch, uint64_t handle)
 {
 	return (uint64_t)epoch << HANDLE_BITS | handle;
+}
+
+uint64_t session_handle(struct session *s)
+{
+	scoped_lock(&s->lock);
+	return s->link ? session_handle_up(
+				 s->link->epoch, PROTO_HANDLE_MIN + (uint64_t)s->handles++)
+		       : 0;
 }
 
 /* The agent's handle, or -ESTALE when it belongs to an older stream. */
@@ -471,6 +545,11 @@ int session_handle_down(uint32_t epoch, uint64_t handle, uint64_t *ret)
 		return -ESTALE;
 	*ret = handle & ((UINT64_C(1) << HANDLE_BITS) - 1);
 	return 0;
+}
+
+uint64_t session_watch_up(uint32_t epoch, uint64_t watch)
+{
+	return (uint64_t)epoch << 32 | watch;
 }
 
 bool session_handle_fits(uint64_t handle)

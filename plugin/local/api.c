@@ -1,4 +1,5 @@
 #include "plugin/local/api.h"
+#include "plugin/local/custom.h"
 #include "plugin/local/discovery.h"
 #include "plugin/local/objects.h"
 #include "plugin/local/podlog.h"
@@ -115,6 +116,8 @@ static const struct verb {
 	{ "POST", true, "exec", serve_stream },
 	{ "GET", true, "attach", serve_stream },
 	{ "POST", true, "attach", serve_stream },
+	{ "GET", true, "portforward", serve_stream },
+	{ "POST", true, "portforward", serve_stream },
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -217,9 +220,9 @@ static bool serve_health(struct call *c, struct answer *ret)
 	return true;
 }
 
-static bool serve_discovery(struct call *c, struct answer *ret)
+static bool serve_discovery(struct engine *e, struct call *c, struct answer *ret)
 {
-	cJSON *json = strcmp(c->method, "GET") ? NULL : discovery_answer(c->path);
+	cJSON *json = strcmp(c->method, "GET") ? NULL : discovery_answer(e->store, c->path);
 
 	if (!json)
 		return false;
@@ -238,9 +241,9 @@ void api_serve(struct engine *e, struct call *c, struct answer *ret)
 		answer_status(ret, status_make(401, NULL, "Unauthorized"));
 		return;
 	}
-	if (serve_health(c, ret) || serve_reviews(c, ret) || serve_discovery(c, ret))
+	if (serve_health(c, ret) || serve_reviews(c, ret) || serve_discovery(e, c, ret))
 		return;
-	if (target_parse(c->path, &t) < 0)
+	if (target_parse(c->path, &t) < 0 || !custom_served(e->store, t.resource))
 		not_there(ret);
 	else
 		serve_target(e, &t, c, ret);
@@ -260,7 +263,8 @@ static void name_containers(const struct snap *pod, struct buf *ret)
 		buf_printf(ret, "%s%s", ret->len ? " " : "", json_text_or(one, "name", ""));
 }
 
-static cJSON *check_stream(struct call *c, struct snap *pod, bool attach, char **ret_container)
+/* The one that is asked for, or the only one; else *wrong is what is to be said. */
+static const cJSON *find_container(const struct call *c, const struct snap *pod, cJSON **wrong)
 {
 	const char *asked = call_arg(c, "container");
 	const cJSON *container = podspec_container(pod->json, asked);
@@ -268,55 +272,101 @@ static cJSON *check_stream(struct call *c, struct snap *pod, bool attach, char *
 
 	name_containers(pod, &names);
 	if (!container && asked && *asked)
-		return status_make(
+		*wrong = status_make(
 			400, NULL, "container %s is not valid for pod %s", asked, pod->name);
-	if (!container)
-		return status_make(400, NULL,
+	else if (!container)
+		*wrong = status_make(400, NULL,
 			"a container name must be specified for pod %s, choose one of: [%s]",
 			pod->name, buf_text(&names));
-	if (!attach && !call_arg(c, "command"))
+	return container;
+}
+
+static cJSON *check_stream(struct call *c, struct stream_target *t)
+{
+	cJSON *wrong = NULL;
+	const cJSON *container = find_container(c, t->pod, &wrong);
+
+	if (wrong)
+		return wrong;
+	if (t->kind == STREAM_EXEC && !call_arg(c, "command"))
 		return status_make(
 			400, NULL, "you must specify at least 1 command for the container");
 	if (!call_flag(c, "stdin") && !call_flag(c, "stdout") && !call_flag(c, "stderr"))
 		return status_make(
 			400, NULL, "you must specify at least one of stdin, stdout, stderr");
-	if (!is_running(pod, json_text(container, "name")))
+	if (!is_running(t->pod, json_text(container, "name")))
 		return status_make(
 			500, NULL, "container not found (\"%s\")", json_text(container, "name"));
-	*ret_container = xstrdup(json_text(container, "name"));
+	t->container = xstrdup(json_text(container, "name"));
 	return NULL;
 }
 
-int api_stream_target(struct engine *e, struct call *c, struct snap **ret_pod, char **ret_container,
-	bool *ret_attach, struct answer *ret)
+/* One port: a client that wants several opens several. */
+static cJSON *check_forward(struct call *c, struct stream_target *t)
+{
+	const cJSON *first = cJSON_GetArrayItem(json_at(t->pod->json, "spec.containers"), 0);
+	uint64_t port = 0;
+
+	if (call_number(c, "ports", UINT16_MAX, &port) < 0 || !port || call_arg_nth(c, "ports", 1))
+		return status_make(
+			400, NULL, "query parameter \"ports\" must be one port, from 1 to 65535");
+	if (strcmp(json_text_or(t->pod->json, "status.phase", ""), "Running") != 0)
+		return status_make(400, NULL,
+			"unable to forward port because pod is not running. Current status=%s",
+			json_text_or(t->pod->json, "status.phase", "Pending"));
+	t->port = (uint16_t)port;
+	t->container = xstrdup(json_text_or(first, "name", ""));
+	return NULL;
+}
+
+void stream_target_fini(struct stream_target *t)
+{
+	snap_unref(t->pod);
+	free(t->container);
+	*t = (struct stream_target){ 0 };
+}
+
+static int kind_of_stream(const struct target *t, enum stream_kind *ret)
+{
+	static const char *const names[] = { "exec", "attach", "portforward" };
+
+	for (int i = 0; t->sub && !strcmp(t->resource->plural, "pods") && i < 3; i++) {
+		if (strcmp(t->sub, names[i]) != 0)
+			continue;
+		*ret = (enum stream_kind)i;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int api_stream_target(
+	struct engine *e, struct call *c, struct stream_target *ret_target, struct answer *ret)
 {
 	auto_free char *path = xstrdup(c->path); /* the caller's is still to be logged */
-	auto_snap struct snap *pod = NULL;
+	auto_with(stream_target_fini) struct stream_target found = { 0 };
 	cJSON *wrong = NULL;
 	struct target t;
-	bool attach;
 
 	if (!api_knows(e, c)) {
 		answer_status(ret, status_make(401, NULL, "Unauthorized"));
 		return -EPERM;
 	}
-	if (target_parse(path, &t) < 0 || strcmp(t.resource->plural, "pods") || !t.sub ||
-		(strcmp(t.sub, "exec") && strcmp(t.sub, "attach"))) {
+	if (target_parse(path, &t) < 0 || kind_of_stream(&t, &found.kind) < 0) {
 		not_there(ret);
 		return -EPERM;
 	}
-	attach = !strcmp(t.sub, "attach");
-	pod = store_get(e->store, t.resource, t.ns, t.name);
-	if (!pod)
+	found.pod = store_get(e->store, t.resource, t.ns, t.name);
+	if (!found.pod)
 		wrong = status_of(
 			status_make(404, NULL, "pods \"%s\" not found", t.name), "pods", t.name);
 	else
-		wrong = check_stream(c, pod, attach, ret_container);
+		wrong = found.kind == STREAM_FORWARD ? check_forward(c, &found)
+						     : check_stream(c, &found);
 	if (wrong) {
 		answer_status(ret, wrong);
 		return -EPERM;
 	}
-	*ret_attach = attach;
-	*ret_pod = take_ptr(pod);
+	*ret_target = found;
+	found = (struct stream_target){ 0 };
 	return 0;
 }

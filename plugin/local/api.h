@@ -24,11 +24,19 @@ void api_serve(struct engine *e, struct call *c, struct answer *ret);
 /* Whether the token is the right one; compares in constant time. */
 bool api_knows(const struct engine *e, const struct call *c);
 
-/*
- * Checks a pods/exec or pods/attach request. 0 and the Pod (a reference) and container (malloc'ed);
- * else -EPERM and the refusal in ret.
- */
-int api_stream_target(struct engine *e, struct call *c, struct snap **ret_pod, char **ret_container,
-	bool *ret_attach, struct answer *ret);
+enum stream_kind { STREAM_EXEC, STREAM_ATTACH, STREAM_FORWARD };
+
+/* What a pods/exec, attach or portforward is about. */
+struct stream_target {
+	enum stream_kind kind;
+	struct snap *pod; /* a reference */
+	char *container;  /* for portforward: the one whose life is the Pod's */
+	uint16_t port;
+};
+void stream_target_fini(struct stream_target *t);
+
+/* Checks such a request. 0, or -EPERM and the refusal in ret. */
+int api_stream_target(
+	struct engine *e, struct call *c, struct stream_target *ret_target, struct answer *ret);
 
 #endif

@@ -2,9 +2,13 @@
 #include "common/base/log.h"
 #include "plugin/local/status.h"
 
+#include <errno.h>
+#include <sys/socket.h>
+
 #define HEADER_MAX (16u * 1024)
 #define PIECE      (32u * 1024)
 #define OUT_MAX    (64u << 20)
+#define LOOK_MS    200 /* whether the client of a body that goes on is still there */
 
 static char *header(struct lws *wsi, enum lws_token_indexes token)
 {
@@ -126,6 +130,26 @@ static int complete(struct conn *c)
 	return lws_http_transaction_completed(c->wsi) || close ? -1 : 0;
 }
 
+/*
+ * libwebsockets 4.1.6 reads nothing while it answers: when the client goes it spins on what there is to read,
+ * until a write fails. So we look. (Its flow control would stop the answer, too.) Who waits for a body
+ * that goes on says nothing but that he goes.
+ */
+static bool client_has_gone(const struct conn *c)
+{
+	char byte;
+
+	return recv(lws_get_socket_fd(c->wsi), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+	       (errno != EAGAIN && errno != EINTR);
+}
+
+static void wait_for_more(struct conn *c)
+{
+	int ms = c->answer.source->wait_ms;
+
+	lws_set_timer_usecs(c->wsi, (lws_usec_t)(ms < LOOK_MS ? ms : LOOK_MS) * 1000);
+}
+
 int conn_write_http(struct conn *c)
 {
 	uint8_t room[LWS_PRE + PIECE];
@@ -133,6 +157,8 @@ int conn_write_http(struct conn *c)
 
 	if (!c->served)
 		return 0;
+	if (c->answer.source && client_has_gone(c))
+		return -1;
 	if (c->sent == c->out.len) {
 		buf_reset(&c->out);
 		c->sent = 0;
@@ -148,10 +174,7 @@ int conn_write_http(struct conn *c)
 		c->sent += n;
 		lws_callback_on_writable(c->wsi);
 	} else {
-		lws_set_timer_usecs(c->wsi,
-			(lws_usec_t)(c->answer.source->wait_ms < 30000 ? c->answer.source->wait_ms
-								       : 30000) *
-				1000);
+		wait_for_more(c);
 	}
 	return buf_check(&c->out) < 0 ? -1 : 0;
 }

@@ -31,7 +31,8 @@ struct conn {
 	const struct protocol *protocol;
 	struct stream *stream;
 	bool first_sent;
-	bool closing; /* our close frame is out */
+	bool forwards; /* a port, not a process's channels */
+	bool closing;  /* our close frame is out */
 	bool reading_stopped;
 	uint8_t channel;    /* of the message that is coming in */
 	struct buf message; /* the same, where it is taken whole */
@@ -45,8 +46,7 @@ void conn_refuse(struct conn *c);    /* writes c->answer at once; for upgrades *
 void conn_reset(struct conn *c);
 
 /* channels */
-int conn_open_stream(
-	struct conn *c, struct engine *e, struct snap *pod, const char *container, bool attach);
+int conn_open_stream(struct conn *c, struct engine *e, const struct stream_target *t);
 int conn_write_stream(struct conn *c, struct engine *e);
 int conn_read_stream(struct conn *c, struct engine *e, const void *bytes, size_t n);
 void conn_audit(struct conn *c, int code);

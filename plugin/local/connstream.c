@@ -39,12 +39,12 @@ static void take_options(struct conn *c, struct engine *e, struct snap *pod, con
 		o->argv[i] = xstrdup(call_arg_nth(&c->call, "command", i));
 }
 
-int conn_open_stream(
-	struct conn *c, struct engine *e, struct snap *pod, const char *container, bool attach)
+int conn_open_stream(struct conn *c, struct engine *e, const struct stream_target *t)
 {
-	struct stream_options o = { .attach = attach };
+	struct stream_options o = { .attach = t->kind == STREAM_ATTACH, .port = t->port };
 
-	take_options(c, e, pod, container, &o);
+	c->forwards = t->kind == STREAM_FORWARD;
+	take_options(c, e, t->pod, t->container, &o);
 	buf_init(&c->message, MESSAGE_MAX);
 	c->stream = stream_new(&o, stream_woke, c);
 	return 0;
@@ -138,7 +138,7 @@ int conn_write_stream(struct conn *c, struct engine *e)
 	resume_reading(c);
 	if (!stream_is_up(c->stream))
 		return 0;
-	p = c->first_sent ? stream_next_output(c->stream) : first_piece(c);
+	p = c->first_sent || c->forwards ? stream_next_output(c->stream) : first_piece(c);
 	c->first_sent = true;
 	if (stream_has_room(c->stream))
 		pump_kick(e->pump);
@@ -169,7 +169,7 @@ static void end_message(struct conn *c)
 static void take_bytes(struct conn *c, const uint8_t *bytes, size_t n)
 {
 	if (c->channel == CHANNEL_STDIN) {
-		if (call_flag(&c->call, "stdin"))
+		if (c->forwards || call_flag(&c->call, "stdin"))
 			stream_put_input(c->stream, bytes, n);
 	} else if (c->message.len + n <= 4096) {
 		buf_add(&c->message, bytes, n);

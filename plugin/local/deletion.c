@@ -1,5 +1,6 @@
 #include "plugin/local/objectspriv.h"
 #include "common/base/clock.h"
+#include "plugin/local/custom.h"
 #include "plugin/local/status.h"
 
 struct deletion {
@@ -122,6 +123,8 @@ void objects_delete(struct engine *e, const struct target *t, struct call *c, st
 		return;
 	if (!strcmp(t->resource->plural, "namespaces"))
 		delete_contents(e, t->name);
+	if (!strcmp(t->resource->plural, "customresourcedefinitions"))
+		custom_drop(e->store, t->name);
 	if (objects_are_pods(t)) {
 		objects_answer(ret, c, 200, s);
 	} else {

@@ -1,7 +1,8 @@
 #include "plugin/local/discovery.h"
+#include "plugin/local/custom.h"
 #include "plugin/local/resource.h"
 
-static cJSON *version(void)
+static cJSON *version(struct store *st)
 {
 	cJSON *v = cJSON_CreateObject();
 
@@ -17,7 +18,7 @@ static cJSON *version(void)
 	return v;
 }
 
-static cJSON *api_versions(void)
+static cJSON *api_versions(struct store *st)
 {
 	cJSON *v = cJSON_CreateObject();
 
@@ -45,7 +46,7 @@ static const struct {
 	const char *version;
 } review_groups[] = { { "authorization.k8s.io", "v1" }, { "authentication.k8s.io", "v1" } };
 
-static cJSON *groups(void)
+static cJSON *groups(struct store *st)
 {
 	cJSON *v = cJSON_CreateObject(), *list;
 	const char *last = "";
@@ -56,14 +57,32 @@ static cJSON *groups(void)
 	for (size_t i = 0; resource_nth(i); i++) {
 		const struct resource *r = resource_nth(i);
 
-		if (strcmp(r->group, last) != 0)
+		if (strcmp(r->group, last) != 0 && custom_served(st, r))
 			cJSON_AddItemToArray(list, group_of(r->group, r->version));
-		last = r->group;
+		if (custom_served(st, r))
+			last = r->group;
 	}
 	for (size_t i = 0; i < 2; i++)
 		cJSON_AddItemToArray(
 			list, group_of(review_groups[i].group, review_groups[i].version));
 	return v;
+}
+
+/* NULL: none of that name is served. */
+static cJSON *group_named(struct store *st, const char *name)
+{
+	auto_json cJSON *all = groups(st);
+	cJSON *g;
+
+	cJSON_ArrayForEach (g, cJSON_GetObjectItemCaseSensitive(all, "groups")) {
+		if (strcmp(json_text_or(g, "name", ""), name) != 0)
+			continue;
+		g = cJSON_Duplicate(g, true);
+		json_put_text(g, "kind", "APIGroup");
+		json_put_text(g, "apiVersion", "v1");
+		return g;
+	}
+	return NULL;
 }
 
 static cJSON *words(const char *const *list)
@@ -114,6 +133,8 @@ static void put_subresources(cJSON *list)
 {
 	cJSON_AddItemToArray(list, entry("pods/exec", "PodExecOptions", true, stream_verbs));
 	cJSON_AddItemToArray(list, entry("pods/attach", "PodAttachOptions", true, stream_verbs));
+	cJSON_AddItemToArray(
+		list, entry("pods/portforward", "PodPortForwardOptions", true, stream_verbs));
 	cJSON_AddItemToArray(list, entry("pods/log", "Pod", true, get_verbs));
 }
 
@@ -130,7 +151,7 @@ static void put_reviews(cJSON *list, const char *group)
 				list, entry(plurals[i], kinds[i], false, create_verbs));
 }
 
-static cJSON *resources_of(const char *group, const char *ver)
+static cJSON *resources_of(struct store *st, const char *group, const char *ver)
 {
 	cJSON *v = cJSON_CreateObject(), *list;
 	auto_free char *both = xprintf("%s%s%s", group, *group ? "/" : "", ver);
@@ -141,7 +162,8 @@ static cJSON *resources_of(const char *group, const char *ver)
 	list = json_array_at(v, "resources");
 	for (size_t i = 0; resource_nth(i); i++)
 		if (!strcmp(resource_nth(i)->group, group) &&
-			!strcmp(resource_nth(i)->version, ver))
+			!strcmp(resource_nth(i)->version, ver) &&
+			custom_served(st, resource_nth(i)))
 			cJSON_AddItemToArray(list, resource_entry(resource_nth(i)));
 	if (!*group)
 		put_subresources(list);
@@ -152,7 +174,7 @@ static cJSON *resources_of(const char *group, const char *ver)
 	return NULL;
 }
 
-static cJSON *openapi_index(void)
+static cJSON *openapi_index(struct store *st)
 {
 	cJSON *v = cJSON_CreateObject(), *paths = json_object_at(v, "paths");
 
@@ -162,6 +184,8 @@ static cJSON *openapi_index(void)
 			*r->group ? "/" : "", r->group, r->version);
 		auto_free char *url = xprintf("/openapi/v3/%s", path);
 
+		if (!custom_served(st, r))
+			continue;
 		json_put_text(json_object_at(paths, path), "serverRelativeURL", url);
 	}
 	return v;
@@ -197,7 +221,7 @@ static void put_operation(cJSON *paths, const struct resource *r)
 		json_object_at(json_object_at(patch, "responses"), "200"), "description", "OK");
 }
 
-static cJSON *openapi_of(const char *group, const char *ver)
+static cJSON *openapi_of(struct store *st, const char *group, const char *ver)
 {
 	cJSON *v = cJSON_CreateObject(), *info, *paths;
 
@@ -214,7 +238,8 @@ static cJSON *openapi_of(const char *group, const char *ver)
 }
 
 /* "G/V" in rest, at most 100 bytes each: made into the document by make. */
-static cJSON *of_group_version(const char *rest, cJSON *make(const char *group, const char *ver))
+static cJSON *of_group_version(struct store *st, const char *rest,
+	cJSON *make(struct store *st, const char *group, const char *ver))
 {
 	const char *slash = strchr(rest, '/');
 	auto_free char *group = NULL;
@@ -222,12 +247,12 @@ static cJSON *of_group_version(const char *rest, cJSON *make(const char *group, 
 	if (!slash || slash - rest > 100 || strchr(slash + 1, '/'))
 		return NULL;
 	group = xstrndup(rest, (size_t)(slash - rest));
-	return make(group, slash + 1);
+	return make(st, group, slash + 1);
 }
 
 static const struct {
 	const char *path;
-	cJSON *(*make)(void);
+	cJSON *(*make)(struct store *st);
 } fixed[] = {
 	{ "/version", version },
 	{ "/api", api_versions },
@@ -235,18 +260,29 @@ static const struct {
 	{ "/openapi/v3", openapi_index },
 };
 
-cJSON *discovery_answer(const char *path)
+/* What is behind that prefix, or NULL. */
+static const char *behind(const char *path, const char *prefix)
 {
+	size_t n = strlen(prefix);
+
+	return strncmp(path, prefix, n) ? NULL : path + n;
+}
+
+cJSON *discovery_answer(struct store *st, const char *path)
+{
+	const char *rest;
+
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (!strcmp(path, fixed[i].path))
-			return fixed[i].make();
+			return fixed[i].make(st);
 	if (!strcmp(path, "/api/v1"))
-		return resources_of("", "v1");
+		return resources_of(st, "", "v1");
 	if (!strcmp(path, "/openapi/v3/api/v1"))
-		return openapi_of("", "v1");
-	if (!strncmp(path, "/apis/", 6))
-		return of_group_version(path + 6, resources_of);
-	if (!strncmp(path, "/openapi/v3/apis/", 17))
-		return of_group_version(path + 17, openapi_of);
-	return NULL;
+		return openapi_of(st, "", "v1");
+	rest = behind(path, "/apis/");
+	if (rest)
+		return strchr(rest, '/') ? of_group_version(st, rest, resources_of)
+					 : group_named(st, rest);
+	rest = behind(path, "/openapi/v3/apis/");
+	return rest ? of_group_version(st, rest, openapi_of) : NULL;
 }

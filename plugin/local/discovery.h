@@ -6,11 +6,11 @@
 #ifndef SBX_LOCAL_DISCOVERY_H
 #define SBX_LOCAL_DISCOVERY_H
 
-#include "plugin/local/json.h"
+#include "plugin/local/store.h"
 
 #define SERVED_VERSION "v1.32.0+sbx-local"
 
 /* The document at path, or NULL when it is none of these. The caller's. */
-cJSON *discovery_answer(const char *path);
+cJSON *discovery_answer(struct store *st, const char *path);
 
 #endif

@@ -9,7 +9,7 @@ static cJSON *involved(const cJSON *pod, const char *container)
 	cJSON *o = cJSON_CreateObject();
 	auto_free char *path = xprintf("spec.containers{%s}", container ? container : "");
 
-	json_put_text(o, "kind", "Pod");
+	json_put_text(o, "kind", json_text_or(pod, "kind", "Pod"));
 	json_put_text(o, "namespace", json_text(pod, "metadata.namespace"));
 	json_put_text(o, "name", json_text(pod, "metadata.name"));
 	json_put_text(o, "uid", json_text(pod, "metadata.uid"));

@@ -1,7 +1,9 @@
+#include "plugin/local/admit.h"
 #include "plugin/local/objectspriv.h"
 #include "common/base/clock.h"
 #include "common/base/path.h"
 #include "common/base/wire.h"
+#include "plugin/local/custom.h"
 #include "plugin/local/discovery.h"
 #include "plugin/local/podspec.h"
 #include "plugin/local/protobuf.h"
@@ -301,7 +303,14 @@ cJSON *objects_check_meta(struct engine *e, const struct target *t, cJSON *json)
 	return check_name(t, json);
 }
 
-static cJSON *prepare(const struct target *t, cJSON *json)
+static void place_pod(struct engine *e, cJSON *pod)
+{
+	auto_free char *misfit = admit_misfit(e->store, pod);
+
+	podspec_defaults(pod, misfit ? NULL : NODE_NAME, misfit);
+}
+
+static cJSON *prepare(struct engine *e, const struct target *t, cJSON *json)
 {
 	cJSON *wrong;
 
@@ -309,7 +318,15 @@ static cJSON *prepare(const struct target *t, cJSON *json)
 		wrong = podspec_check(json);
 		if (wrong)
 			return wrong;
-		podspec_defaults(json, NODE_NAME);
+		wrong = admit_pod(e->store, t->ns, json);
+		if (wrong)
+			return wrong;
+		place_pod(e, json);
+	}
+	if (!strcmp(t->resource->plural, "customresourcedefinitions")) {
+		wrong = custom_check(json);
+		if (wrong)
+			return wrong;
 	}
 	if (!strcmp(t->resource->plural, "secrets"))
 		json_default(json, "type", "Opaque");
@@ -352,7 +369,7 @@ void objects_create(struct engine *e, const struct target *t, struct call *c, st
 		return;
 	wrong = objects_check_meta(e, t, json);
 	if (!wrong)
-		wrong = prepare(t, json);
+		wrong = prepare(e, t, json);
 	name = xstrdup(json_text_or(json, "metadata.name", ""));
 	if (wrong) {
 		cJSON_Delete(json);
@@ -400,6 +417,10 @@ static void seed_node(struct store *st)
 	json_put_text(json, "kind", "Node");
 	json_put_text(json, "apiVersion", "v1");
 	json_put_text(json_object_at(json, "metadata"), "name", NODE_NAME);
+	json_put_text(json_object_at(json_object_at(json, "metadata"), "labels"),
+		"kubernetes.io/hostname", NODE_NAME);
+	json_put_text(json_object_at(json_object_at(json, "metadata"), "labels"),
+		"kubernetes.io/os", "linux");
 	json_object_at(json, "spec");
 	status = json_object_at(json, "status");
 	json_put_text(json_object_at(status, "nodeInfo"), "kubeletVersion", SERVED_VERSION);

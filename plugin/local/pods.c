@@ -5,6 +5,7 @@
 #include "plugin/local/events.h"
 #include "plugin/local/folder.h"
 #include "plugin/local/image.h"
+#include "plugin/local/jobs.h"
 #include "plugin/local/podenv.h"
 #include "plugin/local/podstatus.h"
 #include "plugin/local/process.h"
@@ -396,6 +397,9 @@ static int reconcile(struct pods *p, const struct snap *pod)
 	bool over = podstatus_is_over(pod->json), lives;
 	int64_t left_ms = INT32_MAX;
 
+	/* on no node: only its deletion is for us to see */
+	if (!r && !json_text(pod->json, "spec.nodeName") && !deleted)
+		return INT32_MAX;
 	if (!r)
 		r = run_add(p, pod->uid);
 	r->seen = true;
@@ -448,7 +452,7 @@ static int reconcile_all(struct pods *p)
 {
 	struct snap **all;
 	size_t n = store_list(p->engine->store, resource_named("pods"), "", &all, NULL);
-	int wait = TICK_MS;
+	int wait = TICK_MS, jobs_wait;
 
 	for (size_t i = 0; i < n; i++) {
 		int one = reconcile(p, all[i]);
@@ -458,7 +462,8 @@ static int reconcile_all(struct pods *p)
 	}
 	snaps_free(all, n);
 	end_orphans(p);
-	return wait;
+	jobs_wait = jobs_reconcile(p->engine->store);
+	return jobs_wait < wait ? jobs_wait : wait;
 }
 
 static void mark_fresh(struct pods *p, const struct inotify_event *e)

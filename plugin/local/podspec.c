@@ -283,7 +283,7 @@ static const char *quality(const cJSON *pod)
 	return !any ? "BestEffort" : all ? "Guaranteed" : "Burstable";
 }
 
-static void default_condition(cJSON *status, const char *type, const char *value)
+static cJSON *default_condition(cJSON *status, const char *type, const char *value)
 {
 	cJSON *c = cJSON_CreateObject();
 
@@ -292,9 +292,18 @@ static void default_condition(cJSON *status, const char *type, const char *value
 	cJSON_AddNullToObject(c, "lastProbeTime");
 	json_put_now(c, "lastTransitionTime");
 	cJSON_AddItemToArray(json_array_at(status, "conditions"), c);
+	return c;
 }
 
-void podspec_defaults(cJSON *pod, const char *node)
+static void unscheduled(cJSON *status, const char *misfit)
+{
+	cJSON *c = default_condition(status, "PodScheduled", "False");
+
+	json_put_text(c, "reason", "Unschedulable");
+	json_put_text(c, "message", misfit);
+}
+
+void podspec_defaults(cJSON *pod, const char *node, const char *misfit)
 {
 	cJSON *spec = json_object_at(pod, "spec"), *status, *c;
 
@@ -317,7 +326,10 @@ void podspec_defaults(cJSON *pod, const char *node)
 	status = json_object_at(pod, "status");
 	json_put_text(status, "phase", "Pending");
 	json_put_text(status, "qosClass", quality(pod));
-	default_condition(status, "PodScheduled", "True");
+	if (node)
+		default_condition(status, "PodScheduled", "True");
+	else
+		unscheduled(status, misfit);
 }
 
 const cJSON *podspec_container(const cJSON *pod, const char *name)

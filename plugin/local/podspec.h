@@ -12,7 +12,8 @@
 /* NULL, or the Status (422) that names what is wrong. The caller's. */
 cJSON *podspec_check(const cJSON *pod);
 
-void podspec_defaults(cJSON *pod, const char *node);
+/* node NULL: on none, for the reason misfit. */
+void podspec_defaults(cJSON *pod, const char *node, const char *misfit);
 
 /* The container of that name (NULL or "": the only one), or NULL. Borrowed. */
 const cJSON *podspec_container(const cJSON *pod, const char *name);

@@ -181,7 +181,8 @@ int process_wait_gone(pid_t pid, uint64_t start_time, int64_t deadline_ms)
 	auto_close int fd = process_pidfd(pid);
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	if (fd < 0 || !process_alive(pid, start_time))
+	/* Its first thread may be a zombie while others still hold its locks: the descriptor tells of the last. */
+	if (fd < 0 || process_start_time(pid) != start_time)
 		return 0;
 	while (!deadline_passed(deadline_ms))
 		if (poll(&p, 1, deadline_left(deadline_ms)) > 0)

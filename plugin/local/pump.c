@@ -5,6 +5,7 @@
 #include "plugin/local/attach.h"
 #include "plugin/local/exec.h"
 #include "plugin/local/folder.h"
+#include "plugin/local/forward.h"
 #include "plugin/local/process.h"
 #include "plugin/local/status.h"
 #include "plugin/local/terminal.h"
@@ -106,13 +107,34 @@ static void finish_when_over(struct pump *p, struct stream *s)
 	if (s->out.fd >= 0 || s->err.fd >= 0)
 		return;
 	s->phase = STREAM_OVER;
-	finish(p, s, s->exit_code ? status_exit(s->exit_code) : status_success());
+	if (s->o.port)
+		finish(p, s, NULL);
+	else
+		finish(p, s, s->exit_code ? status_exit(s->exit_code) : status_success());
+}
+
+/* There is no process: it is over when its connection is. */
+static void begin_forward(struct pump *p, struct stream *s)
+{
+	int rc = forward_begin(s);
+
+	s->phase = rc < 0 ? STREAM_OVER : STREAM_RUNNING;
+	s->exited = true;
+	stream_started(s);
+	if (rc < 0)
+		finish(p, s, NULL);
 }
 
 static void begin(struct pump *p, struct stream *s)
 {
 	struct err err = { "" };
-	int rc = s->o.attach ? attach_begin(s, &err) : exec_begin(p->home, s, &err);
+	int rc;
+
+	if (s->o.port) {
+		begin_forward(p, s);
+		return;
+	}
+	rc = s->o.attach ? attach_begin(s, &err) : exec_begin(p->home, s, &err);
 
 	if (rc < 0) {
 		s->phase = STREAM_OVER;
@@ -372,7 +394,7 @@ static void serve(struct pump *p, struct watched *w)
 	else if (w == &s->out && s->o.attach)
 		return; /* tend_attach, for all */
 	else if (w == &s->out)
-		read_output(p, s, w, CHANNEL_STDOUT);
+		read_output(p, s, w, s->o.port ? FORWARD_DATA : CHANNEL_STDOUT);
 	else if (w == &s->err)
 		read_output(p, s, w, CHANNEL_STDERR);
 	else

@@ -7,6 +7,7 @@ static const struct resource resources[] = {
 	{ "", "v1", "namespaces", "Namespace", "ns", false, false },
 	{ "", "v1", "nodes", "Node", "no", false, false },
 	{ "", "v1", "pods", "Pod", "po", true, false },
+	{ "", "v1", "podtemplates", "PodTemplate", NULL, true, false },
 	{ "", "v1", "events", "Event", "ev", true, true },
 	{ "", "v1", "services", "Service", "svc", true, false },
 	{ "", "v1", "configmaps", "ConfigMap", "cm", true, false },
@@ -25,6 +26,15 @@ static const struct resource resources[] = {
 	{ "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", NULL,
 		false, false },
 	{ "node.k8s.io", "v1", "runtimeclasses", "RuntimeClass", NULL, false, false },
+	{ "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition",
+		"crd", false, false },
+	{ "agents.x-k8s.io", "v1beta1", "sandboxes", "Sandbox", NULL, true, false, true },
+	{ "extensions.agents.x-k8s.io", "v1beta1", "sandboxclaims", "SandboxClaim", NULL, true,
+		false, true },
+	{ "extensions.agents.x-k8s.io", "v1beta1", "sandboxtemplates", "SandboxTemplate", NULL,
+		true, false, true },
+	{ "extensions.agents.x-k8s.io", "v1beta1", "sandboxwarmpools", "SandboxWarmPool", "swp",
+		true, false, true },
 };
 
 #define RESOURCES (sizeof(resources) / sizeof(resources[0]))

@@ -16,6 +16,7 @@ struct resource {
 	const char *short_name; /* or NULL */
 	bool namespaced;
 	bool fleeting; /* lives in memory only */
+	bool custom;   /* only there while it is defined: custom.h */
 };
 
 const struct resource *resource_find(const char *group, const char *version, const char *plural);

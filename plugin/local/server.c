@@ -117,21 +117,21 @@ static int on_body(struct conn *c, const void *bytes, size_t n)
 static int on_upgrade(struct conn *c, const char *what)
 {
 	struct server *s = c->server;
-	auto_snap struct snap *pod = NULL;
-	auto_free char *container = NULL;
+	auto_with(stream_target_fini) struct stream_target target = { 0 };
 	char offered[512] = "";
-	bool attach;
 
 	conn_take_request(c);
 	if (!what || strcasecmp(what, "websocket") != 0)
 		return -1;
-	if (api_stream_target(s->engine, &c->call, &pod, &container, &attach, &c->answer) < 0) {
+	if (api_stream_target(s->engine, &c->call, &target, &c->answer) < 0) {
 		conn_audit(c, c->answer.code);
 		conn_refuse(c);
 		return 1;
 	}
 	lws_hdr_copy(c->wsi, offered, sizeof(offered), WSI_TOKEN_PROTOCOL);
 	c->protocol = *offered ? protocol_choose(offered) : protocol_named("channel.k8s.io");
+	if (target.kind == STREAM_FORWARD && c->protocol != protocol_named("v4.channel.k8s.io"))
+		c->protocol = NULL; /* nor any of those that tunnel SPDY */
 	if (!c->protocol) {
 		conn_audit(c, 403);
 		c->answer.code = 403;
@@ -141,7 +141,7 @@ static int on_upgrade(struct conn *c, const char *what)
 		return 1;
 	}
 	conn_audit(c, 101);
-	return conn_open_stream(c, s->engine, pod, container, attach);
+	return conn_open_stream(c, s->engine, &target);
 }
 
 static int on_established(struct conn *c)

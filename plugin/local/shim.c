@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <mntent.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -50,12 +51,39 @@ static int bring_up_loopback(void)
 	return 0;
 }
 
+static bool find_mount(const char *type, char *dir, size_t n)
+{
+	FILE *f = setmntent("/proc/self/mounts", "re");
+	struct mntent *m;
+
+	while (f && (m = getmntent(f)) != NULL && strcmp(m->mnt_type, type) != 0)
+		;
+	if (f && m)
+		snprintf(dir, n, "%s", m->mnt_dir);
+	if (f)
+		endmntent(f);
+	return f && m;
+}
+
+/*
+ * A namespace's copy of a mount keeps the daemon behind it alive when the mount is taken away: a
+ * Pod that was made under a mount of sandboxes would hold it until its own end.
+ */
+static void let_go_of_sandboxes(void)
+{
+	char dir[PATH_MAX];
+
+	while (find_mount("fuse.sbx", dir, sizeof(dir)) && umount2(dir, MNT_DETACH) == 0)
+		;
+}
+
 static int enter_namespaces(const char *hostname)
 {
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
 		return -errno;
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return -errno;
+	let_go_of_sandboxes();
 	if (sethostname(hostname, strlen(hostname)) < 0)
 		return -errno;
 	return bring_up_loopback();

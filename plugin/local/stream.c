@@ -191,9 +191,8 @@ void stream_started(struct stream *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
-void stream_finish(struct stream *s, cJSON *takes_status)
+static void queue_status(struct stream *s, const cJSON *status)
 {
-	auto_json cJSON *status = takes_status;
 	auto_free char *text = cJSON_PrintUnformatted(status);
 	struct piece *p = piece_new();
 	size_t n = strlen(text) > STREAM_PIECE_BYTES ? STREAM_PIECE_BYTES : strlen(text);
@@ -202,6 +201,14 @@ void stream_finish(struct stream *s, cJSON *takes_status)
 	memcpy(p->bytes + STREAM_PRE + 1, text, n);
 	p->len = n + 1;
 	stream_queue_output(s, p);
+}
+
+void stream_finish(struct stream *s, cJSON *takes_status)
+{
+	auto_json cJSON *status = takes_status;
+
+	if (status)
+		queue_status(s, status);
 	pthread_mutex_lock(&s->lock);
 	s->finished = true;
 	queue_empty(&s->input);

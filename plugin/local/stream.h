@@ -1,5 +1,5 @@
 /*
- * One exec or attach: the queues between the WebSocket (service thread) and
+ * One exec, attach or portforward: the queues between the WebSocket (service thread) and
  * the process (pump thread).
  *
  * Each direction holds at most STREAM_QUEUE_BYTES (and one piece): then its
@@ -41,6 +41,7 @@ struct queue {
 struct stream_options {
 	bool in, out, err, tty;
 	bool attach;
+	uint16_t port;      /* not 0: a portforward, forward.h */
 	char *container_id; /* at the runtime */
 	char *container_dir;
 	char *pod_dir;

@@ -49,7 +49,7 @@ struct stream {
 void stream_queue_output(struct stream *s, struct piece *p); /* takes */
 bool stream_output_full(struct stream *s);
 void stream_started(struct stream *s);
-void stream_finish(struct stream *s, cJSON *takes_status);
+void stream_finish(struct stream *s, cJSON *takes_status); /* NULL: none is due */
 struct piece *piece_new(void);
 
 #endif

@@ -86,16 +86,24 @@ sum() { sha256sum "$@" | cut -d' ' -f1; }
 create() { # create NAME [ARGS...]: a sandbox "$P-NAME"
 	local name=$1
 	shift
-	within 150 kubectl-sbx create "$P-$name" --image "$IMAGE" "$@" -o name
+	within 150 kubectl-sbx create "$P-$name" --image "$IMAGE" --cpu 50m --memory 64Mi "$@" -o name
 }
 mount_here() { # mount_here [ARGS...]: mounts at $M
 	mounts+=("$M")
 	within 30 kubectl-sbx mount "$M" "$@"
 }
-unmount_here() { within 30 kubectl-sbx unmount "$M"; }
+unmount_here() { # who has just ended may hold it for a moment still
+	local end=$((SECONDS + 30))
+	until within 30 kubectl-sbx unmount "$M" 2>"$T/unmount"; do
+		grep -q 'a program works in it' "$T/unmount" && [ $SECONDS -lt $end ] && continue
+		cat "$T/unmount" >&2
+		return 1
+	done
+}
 
 finish() {
 	local rc=$? m c
+	[ "$BASHPID" = $$ ] || exit # a part in the background
 	trap - EXIT INT TERM
 	for m in "${mounts[@]:-}"; do
 		[ -n "$m" ] && mountpoint -q "$m" && { fusermount3 -u "$m" 2>/dev/null || fusermount3 -uz "$m"; }
@@ -111,8 +119,8 @@ finish() {
 		echo "# kept: $T"
 	fi
 	echo "1..$count"
-	[ $failed = 0 ] && [ $rc = 0 ]
-	exit
+	[ $failed = 0 ] && [ $rc = 0 ] && exit 0
+	exit 1 # with a number: without, it would be the status from before this trap
 }
 trap finish EXIT
 trap 'exit 130' INT TERM

@@ -14,6 +14,7 @@ POST /_control takes a JSON object and does what it says; members, each optional
     remove: "NS/NAME"
     compact: true           all resourceVersions so far are too old: 410
     watches: "end"|"drop"   ends every watch: cleanly, or the connection breaks
+    execs: "drop"           the connections of all execs break
     tokens: ["..."]         which bearer tokens are good from now on ([]: any)
     warn: "text"            every answer carries a Warning: 299
 
@@ -63,8 +64,9 @@ class World:
         self.faults = Faults()
         self.tokens = options.token or []
         self.warn = None
-        self.lock = threading.Lock()  # the four below
+        self.lock = threading.Lock()  # all below
         self.requests, self.bodies, self.connections, self.bookmarks = [], [], 0, 0
+        self.execs = set()  # what hangs each up; guarded as well
         for fault in options.fault or []:
             self.faults.add(json.loads(fault))
 
@@ -153,7 +155,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "retry_after" in fault:
             headers["Retry-After"] = str(fault["retry_after"])
         body = fault.get("body", status_object(fault["code"], fault.get("message", "by a fault")))
-        self.answer(fault["code"], body.encode() if isinstance(body, str) else body, headers=headers)
+        if isinstance(body, str):
+            self.answer(fault["code"], body.encode(), "text/plain", headers)
+        else:
+            self.answer(fault["code"], body, headers=headers)
 
     def fault_html(self, fault):
         page = "<html><head><title>%d from a proxy</title></head><body>no</body></html>" % fault["code"]
@@ -240,6 +245,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             world.store.compact()
         if "watches" in orders:
             world.store.end_watches(orders["watches"])
+        if orders.get("execs") == "drop":
+            with world.lock:
+                running = list(world.execs)
+            for hang_up in running:
+                hang_up()
         if "tokens" in orders:
             world.tokens = orders["tokens"]
         if "warn" in orders:
@@ -406,9 +416,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
         folder = os.path.join(self.world.options.scratch, ns, name)
         os.makedirs(folder, exist_ok=True)
-        wsexec.Exec(wsexec.Socket(self.rfile, self.wfile), self.query, folder,
-                    chosen.startswith("v5"), lambda kinds: self.take(*kinds), self.hang_up).run()
-        self.hang_up()
+        with self.world.lock:
+            self.world.execs.add(self.hang_up)
+        try:
+            wsexec.Exec(wsexec.Socket(self.rfile, self.wfile), self.query, folder,
+                        chosen.startswith("v5"), lambda kinds: self.take(*kinds), self.hang_up).run()
+        finally:
+            with self.world.lock:
+                self.world.execs.discard(self.hang_up)
+            self.hang_up()
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -6,7 +6,7 @@ A fault is a JSON object: which request, what goes wrong, how often.
 
 method, path (searched in path and query) and watch narrow it; times 0 is for ever, default 1.
 
-    status    code [, retry_after, headers {}, body]   answers so; body default: a Status object
+    status    code [, retry_after, headers {}, body]   answers so; body default: a Status object; text: plain
     html      code                a web page
     empty     code                no body at all
     garbage                       200, not JSON

@@ -6,6 +6,9 @@ relay.py --kubeconfig FILE --out FILE [--delay-ms N]
     cut     every connection is reset, new ones are refused
     mute    nothing is relayed any more, connections stay open, new ones are accepted
     heal    back to normal
+    refuse  connections that there are go on, new ones are refused
+    mark    those that there are now are the old ones
+    cutnew  the others are reset
     (end)   the relay ends
 Standard library only.
 """
@@ -23,6 +26,7 @@ class Relay:
         self.target = (host, port)
         self.delay = delay
         self.streams = set()
+        self.old = set()
         self.open = asyncio.Event()
         self.open.set()
         self.server = None
@@ -56,14 +60,13 @@ class Relay:
         await asyncio.gather(self.copy(reader, upstream[1]), self.copy(upstream[0], writer))
         self.streams -= {writer, upstream[1]}
 
-    async def cut(self):
-        self.server.close()
-        for stream in list(self.streams):
+    async def cut(self, streams):
+        for stream in list(streams):
             sock = stream.get_extra_info("socket")
             if sock is not None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             stream.transport.abort()
-        self.streams.clear()
+        self.streams -= streams
 
     async def obey(self):
         loop = asyncio.get_running_loop()
@@ -72,7 +75,14 @@ class Relay:
         while line := await stdin.readline():
             word = line.decode().strip()
             if word == "cut":
-                await self.cut()
+                self.server.close()
+                await self.cut(set(self.streams))
+            elif word == "cutnew":
+                await self.cut(self.streams - self.old)
+            elif word == "mark":
+                self.old = set(self.streams)
+            elif word == "refuse":
+                self.server.close()
             elif word == "mute":
                 self.open.clear()
             elif word == "heal":

@@ -7,6 +7,7 @@
  */
 #include "common/remote/codec.h"
 #include "common/remote/info.h"
+#include "common/remote/kept.h"
 #include "common/remote/record.h"
 
 #include <assert.h>
@@ -36,8 +37,16 @@ static int note_line(void *arg, const struct answer *a)
 	answer_sentence(a, &err);
 	for (size_t count = 0; count <= 7; count++)
 		answer_numbers(a, numbers, count);
-	if (answer_run_end(a, &end) == 0)
-		assert(run_end_status(&end) >= 0 && run_end_status(&end) <= 255);
+	for (int kept = 0; kept < 2; kept++) {
+		if (answer_run_end(a, kept, &end) < 0)
+			continue;
+		if (end.state == RUN_KEPT)
+			assert(end.kept_id >= 1 && end.kept_id <= PROTO_KEPT_ID_MAX);
+		else if (end.state == RUN_LOST)
+			assert(kept && run_end_status(&end) == -1);
+		else
+			assert(run_end_status(&end) >= 0 && run_end_status(&end) <= 255);
+	}
 	return 0;
 }
 
@@ -97,6 +106,73 @@ static void try_records(const char *bytes, size_t n, size_t part, bool named)
 	same(&whole, &again);
 }
 
+static int feed_file(const char *bytes, size_t n, size_t part, struct buf *ret)
+{
+	auto_with(listing_fini) struct listing l;
+	int rc = 0;
+
+	listing_init(&l, false);
+	for (size_t at = 0; at < n && rc == 0; at += part) {
+		size_t now = n - at < part ? n - at : part, used = 0;
+
+		rc = listing_feed_one(&l, bytes + at, now, &used);
+		assert(used <= now && (used == now || l.count == 1 || rc < 0));
+		if (rc == 0)
+			buf_add(ret, bytes + at + used, now - used);
+	}
+	assert(l.count <= 1);
+	if (rc == 0)
+		buf_printf(ret, " %zu", l.count);
+	return rc;
+}
+
+/* What stands behind the record is the same in any split. */
+static void try_file(const char *bytes, size_t n, size_t part)
+{
+	auto_buf whole = BUF_INIT(1 << 24);
+	auto_buf parts = BUF_INIT(1 << 24);
+
+	assert(feed_file(bytes, n, n + 1, &whole) == feed_file(bytes, n, part, &parts));
+	same(&whole, &parts);
+}
+
+static void check_kept(const struct kept *k)
+{
+	assert(k->id >= 1 && k->id <= PROTO_KEPT_ID_MAX && k->state <= RUN_LOST);
+	for (int i = 0; i < 2; i++)
+		assert(k->start[i] <= k->out[i] && k->out[i] <= INT64_MAX);
+	for (const char *c = k->script; *c; c++)
+		assert((unsigned char)*c >= ' ' && *c != 127);
+}
+
+static int feed_kept(const char *bytes, size_t n, size_t part, struct buf *ret)
+{
+	auto_with(kept_list_fini) struct kept_list l;
+	int rc = 0;
+
+	kept_list_init(&l);
+	for (size_t at = 0; at < n && rc == 0; at += part)
+		rc = kept_list_feed(&l, bytes + at, n - at < part ? n - at : part);
+	if (rc == 0)
+		rc = kept_list_end(&l);
+	assert(l.count <= l.lines && l.lines <= PROTO_KEPT_RUNS);
+	for (size_t i = 0; i < l.count; i++) {
+		check_kept(&l.runs[i]);
+		assert(rc < 0 || !i || l.runs[i - 1].id < l.runs[i].id);
+		buf_printf(ret, "%u %d %s\n", l.runs[i].id, l.runs[i].pid, l.runs[i].script);
+	}
+	return rc;
+}
+
+static void try_kept(const char *bytes, size_t n, size_t part)
+{
+	auto_buf whole = BUF_INIT(1 << 24);
+	auto_buf parts = BUF_INIT(1 << 24);
+
+	assert(feed_kept(bytes, n, n + 1, &whole) == feed_kept(bytes, n, part, &parts));
+	same(&whole, &parts);
+}
+
 static void try_text(const char *bytes, size_t n)
 {
 	auto_buf raw = BUF_INIT(1 << 20);
@@ -141,6 +217,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		break;
 	case 4:
 		try_text(bytes, n);
+		break;
+	case 5:
+		try_file(bytes, n, part);
+		break;
+	case 7:
+		try_kept(bytes, n, part);
 		break;
 	default:
 		try_info(bytes, n);

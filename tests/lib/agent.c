@@ -1,4 +1,5 @@
 #include "tests/lib/agent.h"
+#include "tests/lib/owntmp.h"
 
 #include "common/base/clock.h"
 #include "common/remote/hello.h"
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@ static char bin[] = "/tmp/test-agent-bin-XXXXXX";
 static const struct {
 	const char *name, *needs, *fill;
 } tiers[] = {
+	{ "static", "dash", NULL },
 	{ "dash", "dash", NULL },
 	{ "bash", "bash", NULL },
 	{ "busybox", "busybox", "busybox --install -s $1" },
@@ -50,9 +53,11 @@ int agent_prepare(void)
 		tiers[i].needs);
 	if (system(command))
 		return 77;
+	owntmp();
 	if (!tiers[i].fill)
 		return 0;
-	if (!mkdtemp(bin))
+	/* For other users too. */
+	if (!mkdtemp(bin) || chmod(bin, 0755) < 0)
 		return 1;
 	snprintf(command, sizeof(command), "set -- %s; %s", bin, tiers[i].fill);
 	if (system(command))
@@ -70,6 +75,18 @@ void agent_tidy(void)
 		fprintf(stderr, "%s is left\n", bin);
 }
 
+static int spawn_program(int *ret_pid)
+{
+	const char *argv[] = { getenv("SBX_AGENT_PROGRAM"), NULL };
+	struct err err = { "" };
+	int fd = -1;
+	int rc = argv[0] ? hello_spawn(argv, &fd, ret_pid, &err) : -ENOENT;
+
+	if (rc < 0)
+		fprintf(stderr, "SBX_AGENT_PROGRAM: %s\n", err_text(&err, rc));
+	return rc < 0 ? rc : fd;
+}
+
 int agent_spawn(int *ret_pid)
 {
 	bool busybox = strcmp(agent_tier(), "busybox") == 0;
@@ -79,7 +96,11 @@ int agent_spawn(int *ret_pid)
 	const char *applet[] = { "busybox", "sh", "-c", hello_argv()[2], NULL };
 	struct err err = { "" };
 	int fd = -1;
-	int rc = hello_spawn(busybox ? applet : plain, &fd, ret_pid, &err);
+	int rc;
+
+	if (strcmp(agent_tier(), "static") == 0)
+		return spawn_program(ret_pid);
+	rc = hello_spawn(busybox ? applet : plain, &fd, ret_pid, &err);
 
 	if (rc >= 0)
 		rc = hello_start(fd, deadline_after(LONG_MS), &err);
@@ -138,6 +159,22 @@ int agent_try(struct agent *f, struct remote_request rq)
 
 	remote_reply_fini(&reply);
 	return rc;
+}
+
+struct kept agent_listed(struct agent *f, uint32_t id)
+{
+	struct remote_reply reply;
+	struct kept found = { .state = RUN_KEPT };
+
+	if (agent_ask(f, (struct remote_request){ .op = OP_RUNS }, &reply) < 0)
+		return found;
+	for (size_t i = 0; i < reply.kept_count; i++) {
+		if (reply.kept[i].id == id)
+			found = reply.kept[i];
+	}
+	found.script = NULL;
+	remote_reply_fini(&reply);
+	return found;
 }
 
 const char *agent_in(struct agent *f, const char *name)

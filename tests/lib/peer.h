@@ -11,10 +11,12 @@
 #include <pthread.h>
 
 #define PEER_OPS                                                                                   \
-	"stat,list,readlink,open,fstat,read,write,fsync,close,ftruncate,truncate,mkdir,mknod,"     \
-	"symlink,link,rename,unlink,rmdir,chmod,chown,utimens,statfs,env,run"
+	"stat,list,readlink,open,peek,fstat,read,write,fsync,close,mkdir,mknod,"                   \
+	"symlink,link,rename,unlink,rmdir,set,fset,statfs,env,run,attach,keep,past,runs,"          \
+	"script,signal,forget,where,zread"
 #define PEER_HELLO                                                                                 \
-	"hello sbx 1 sh max=65536 body=raw calls=16 ops=" PEER_OPS " uid=0 gid=0 cwd=/ why=-\n"
+	"hello sbx 1 sh max=65536 body=raw calls=16 ops=" PEER_OPS                                 \
+	" uid=0 gid=0 cwd=/ why=- terminal=1 kept=6\n"
 
 /* A request as a test likes it: words split at spaces. */
 struct peer_line {

@@ -5,17 +5,23 @@
 #include "common/base/clock.h"
 #include "common/base/io.h"
 
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define PIPES 80 /* of 256 pages: more than pipe-user-pages-soft */
+
 struct seen {
 	struct run *run;
-	sem_t started, came, ended;
+	sem_t started, came, shut, ended;
 	struct buf out[2];
 	const char *input;
 	size_t n, given;
@@ -27,7 +33,7 @@ struct seen {
 	struct run_end end;
 };
 
-static void on_started(void *arg, int pid)
+static void on_started(void *arg, int pid, uint32_t kept_id)
 {
 	struct seen *s = arg;
 
@@ -52,6 +58,8 @@ static void on_input(void *arg, size_t n)
 	struct seen *s = arg;
 	size_t part = n < s->n - s->given ? n : s->n - s->given;
 
+	if (!n)
+		sem_post(&s->shut);
 	if (!part)
 		return;
 	run_input(s->run, s->input + s->given, part);
@@ -70,7 +78,9 @@ static void on_ended(void *arg, const struct run_end *end)
 
 static void begin(struct agent *f, struct seen *s, const char *script, int timeout_ms)
 {
-	static const struct run_ops ops = { on_started, on_output, on_input, on_ended };
+	static const struct run_ops ops = {
+		.started = on_started, .output = on_output, .input = on_input, .ended = on_ended
+	};
 	struct run_spec spec = { .script = script,
 		.n = strlen(script),
 		.timeout_ms = timeout_ms,
@@ -80,19 +90,25 @@ static void begin(struct agent *f, struct seen *s, const char *script, int timeo
 
 	sem_init(&s->started, 0, 0);
 	sem_init(&s->came, 0, 0);
+	sem_init(&s->shut, 0, 0);
 	sem_init(&s->ended, 0, 0);
 	for (int i = 0; i < 2; i++)
 		s->out[i] = (struct buf)BUF_INIT(16 << 20);
 	remote_run(f->r, &spec, &ops, s, &s->run);
 }
 
-static void finish(struct seen *s, int status)
+static void await(sem_t *what)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += 60;
-	assert_int_equal(sem_timedwait(&s->ended, &until), 0);
+	assert_int_equal(sem_timedwait(what, &until), 0);
+}
+
+static void finish(struct seen *s, int status)
+{
+	await(&s->ended);
 	CHECK_RC(s->end.rc, 0);
 	assert_int_equal(run_end_status(&s->end), status);
 	run_unref(s->run);
@@ -173,6 +189,24 @@ static void gives_back_what_was_put_in(void **state)
 	forget(&s);
 }
 
+/* Else who writes to it waits for the run's end; and room was said to be there just before that. */
+static void says_that_nobody_reads_the_input_any_more(void **state)
+{
+	static char bytes[1 << 20];
+	struct agent *f = *state;
+	struct seen s = { .input = bytes, .n = sizeof(bytes) };
+
+	if (!strcmp(agent_tier(), "reduced"))
+		return; /* proto.h: not without dd */
+	begin(f, &s, "exec 0</dev/null; sleep 1000", 0);
+	await(&s.shut);
+	assert_int_equal(run_input(s.run, "x", 1), -EPIPE);
+	run_kill(s.run, "KILL");
+	finish(&s, 137);
+	assert_int_equal(sem_trywait(&s.shut), -1);
+	forget(&s);
+}
+
 static void runs_a_script_longer_than_an_argument(void **state)
 {
 	static char script[300001];
@@ -215,6 +249,27 @@ static void hands_the_environment_on(void **state)
 	begin(f, &s, "echo \"$A$B\"", 0);
 	finish(&s, 0);
 	assert_string_equal(buf_text(&s.out[0]), "1 '$x'\n-\n");
+	forget(&s);
+}
+
+/* dash would not hand them on to its commands; they are in what it was given. */
+static void hands_on_variables_of_any_name(void **state)
+{
+	static const char *const env[] = { "a.b-c=1 2", "7=x", NULL };
+	struct agent *f = *state;
+	struct seen s = { .env = env };
+
+	begin(f, &s, "cat /proc/$$/environ; true", 0);
+	assert_int_equal(sem_wait(&s.ended), 0);
+	if (s.end.rc == -EOPNOTSUPP) { /* without env */
+		run_unref(s.run);
+		forget(&s);
+		return;
+	}
+	sem_post(&s.ended);
+	finish(&s, 0);
+	assert_non_null(memmem(s.out[0].data, s.out[0].len, "\0a.b-c=1 2", 11));
+	assert_non_null(memmem(s.out[0].data, s.out[0].len, "\0007=x", 5));
 	forget(&s);
 }
 
@@ -315,13 +370,44 @@ static void breaks_the_outputs_when_it_is_killed(void **state)
 	forget(&s);
 }
 
+/*
+ * Killed between the two halves of a start, the agent hears from the command's keeper no more: the keeper, who found
+ * nobody to tell, waited for the command, and both stayed.
+ */
+static void leaves_nothing_when_it_is_killed_while_a_run_begins(void **state)
+{
+	struct agent *f = *state;
+	struct seen s = { 0 };
+	unsigned long keeper = 0;
+	int status;
+
+	/* Shells have no keeper; and not everybody may look into a process. */
+	if (strcmp(agent_tier(), "static") != 0 ||
+		ptrace(PTRACE_SEIZE, f->pid, NULL, PTRACE_O_TRACEFORK) < 0)
+		return;
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	begin(f, &s, "while :; do /bin/sleep 100; done", 0);
+	assert_int_equal(waitpid(f->pid, &status, __WALL), f->pid);
+	assert_int_equal(status >> 8, SIGTRAP | PTRACE_EVENT_FORK << 8);
+	assert_int_equal(ptrace(PTRACE_GETEVENTMSG, f->pid, NULL, &keeper), 0);
+	kill(f->pid, SIGKILL);
+	assert_int_equal(waitpid(f->pid, &status, __WALL), f->pid);
+	assert_int_equal(waitpid((int)keeper, &status, __WALL), (int)keeper);
+	assert_int_equal(ptrace(PTRACE_DETACH, (int)keeper, NULL, NULL), 0);
+	remote_close(f->r, 0);
+	f->r = NULL;
+	none_is_left();
+	run_unref(s.run);
+	forget(&s);
+}
+
 static void outlives_garbage(void **state)
 {
 	static const char *const lines[] = { "", " ", "1", "x y z", "1 nonsense", "1 stat",
 		"1 stat -", "1 stat etc", "1 stat /\\0000", "1 read", "1 read x 0 1",
 		"1 read 1 0 99999999999999999999", "1 open / q 0", "1 open /x r 9",
-		"1 chmod /x rwx", "1 utimens /x y z", "1 close $(x)", "1 fstat `x`", "1 fstat a[0]",
-		"0", "0 kill 5 TERM", "0 kill x $(x)", "0 more 1 o 5", "0 eof ;",
+		"1 set /x - rwx - - - -", "1 fset 1 - - - - y z", "1 close $(x)", "1 fstat `x`",
+		"1 fstat a[0]", "0", "0 kill 5 TERM", "0 kill x $(x)", "0 more 1 o 5", "0 eof ;",
 		"99999999999 ping", "-1 ping", "1 do_end", "1 rename / / z", "1 run", "" };
 	struct agent *f = *state;
 	auto_buf got = BUF_INIT(1 << 20);
@@ -350,18 +436,77 @@ static void outlives_garbage(void **state)
 	(void)f;
 }
 
+/* Pipes of a page or two: a user without rights who has many. All that they print comes, whole. */
+static int many_pipes(void **state)
+{
+	struct rlimit most;
+
+	prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE);
+	prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN);
+	getrlimit(RLIMIT_NOFILE, &most);
+	most.rlim_cur = most.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &most);
+	for (int i = 0; i < PIPES; i++) {
+		int p[2];
+
+		if (pipe2(p, O_CLOEXEC) < 0)
+			return -1;
+		fcntl(p[0], F_SETPIPE_SZ, 1 << 20); /* as many pages as one may have in one pipe */
+	}
+	return agent_start(state);
+}
+
+static void loses_nothing_in_small_pipes(void **state)
+{
+	static const char script[] =
+		"x=0123456789abcdef; x=$x$x$x$x$x$x; x=$x$x$x$x; x=$x$x$x$x; i=0\n"
+		"echo first; while [ $i -lt 200 ]; do echo \"$x\"; i=$((i + 1)); done";
+	static struct seen s[8]; /* outlives a failure */
+	struct agent *f = *state;
+
+	for (int i = 0; i < 8; i++)
+		begin(f, &s[i], script, 0);
+	for (int i = 0; i < 8; i++) {
+		finish(&s[i], 0);
+		assert_int_equal(s[i].out[0].len, 6 + 200 * 1537);
+		forget(&s[i]);
+	}
+}
+
+/* bash forgot one in twenty: the status of whoever had sent TERM was lost. */
+static void says_each_time_that_the_time_was_up(void **state)
+{
+	struct agent *f = *state;
+
+	if (strcmp(agent_tier(), "reduced") == 0)
+		return;
+	for (int i = 0; i < 30; i++) {
+		struct seen s = { 0 };
+
+		begin(f, &s, "/bin/sleep 20", 10);
+		finish(&s, 124);
+		forget(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(says_how_a_command_ended, agent_start, agent_stop),
+		cmocka_unit_test_setup_teardown(
+			says_each_time_that_the_time_was_up, agent_start, agent_stop),
 		cmocka_unit_test_setup_teardown(
 			eight_runs_at_once_lose_no_byte, agent_start, agent_stop),
 		cmocka_unit_test_setup_teardown(
 			gives_back_what_was_put_in, agent_start, agent_stop),
 		cmocka_unit_test_setup_teardown(
 			runs_a_script_longer_than_an_argument, agent_start, agent_stop),
+		cmocka_unit_test_setup_teardown(
+			says_that_nobody_reads_the_input_any_more, agent_start, agent_stop),
 		cmocka_unit_test_setup_teardown(gives_each_exit_code, agent_start, agent_stop),
 		cmocka_unit_test_setup_teardown(hands_the_environment_on, agent_start, agent_stop),
+		cmocka_unit_test_setup_teardown(
+			hands_on_variables_of_any_name, agent_start, agent_stop),
 		cmocka_unit_test_setup_teardown(
 			keeps_what_a_slow_client_has_not_taken, agent_start, agent_stop),
 		cmocka_unit_test_setup_teardown(sends_what_there_is, agent_start, agent_stop),
@@ -369,13 +514,12 @@ int main(void)
 			leaves_nothing_when_its_client_goes, agent_start, agent_stop),
 		cmocka_unit_test_setup_teardown(
 			breaks_the_outputs_when_it_is_killed, agent_start, agent_stop),
+		cmocka_unit_test_setup_teardown(leaves_nothing_when_it_is_killed_while_a_run_begins,
+			agent_start, agent_stop),
 		cmocka_unit_test_setup_teardown(outlives_garbage, agent_start, agent_stop),
+		cmocka_unit_test_setup_teardown(
+			loses_nothing_in_small_pipes, many_pipes, agent_stop),
 	};
-	int rc = agent_prepare();
 
-	if (rc)
-		return rc;
-	rc = cmocka_run_group_tests_name(agent_tier(), tests, NULL, NULL);
-	agent_tidy();
-	return rc;
+	return agent_run_tests(tests);
 }

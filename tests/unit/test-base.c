@@ -4,6 +4,7 @@
 #include "common/base/io.h"
 #include "common/base/log.h"
 #include "common/base/path.h"
+#include "common/base/seldom.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -203,6 +204,24 @@ static void paths_fold_and_never_climb_out(void **state)
 	assert_false(path_label_ok("web", 2));
 }
 
+static void what_happens_again_and_again_is_said_once_a_minute(void **state)
+{
+	char more[SELDOM_BYTES];
+	struct seldom s = { 0 };
+	unsigned n = 99;
+
+	assert_true(seldom_may(&s, 5, &n));
+	CHECK_TEXT(seldom_more(n, more), "");
+	for (int64_t ms = 5; ms < 5 + SELDOM_MS; ms += 100)
+		assert_false(seldom_may(&s, ms, &n));
+	assert_true(seldom_may(&s, 5 + SELDOM_MS, &n));
+	assert_int_equal(n, SELDOM_MS / 100);
+	CHECK_TEXT(seldom_more(n, more), " (and 600 times more since this was said last)");
+	assert_false(seldom_may(&s, 6 + SELDOM_MS, &n));
+	assert_true(seldom_may(&s, 5 + 9 * SELDOM_MS, &n));
+	assert_int_equal(n, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +237,7 @@ int main(void)
 		cmocka_unit_test(a_line_is_cut_of_its_secrets),
 		cmocka_unit_test(names_are_one_component),
 		cmocka_unit_test(paths_fold_and_never_climb_out),
+		cmocka_unit_test(what_happens_again_and_again_is_said_once_a_minute),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

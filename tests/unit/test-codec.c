@@ -1,5 +1,6 @@
 #include "tests/lib/test.h"
 
+#include "common/base/budget.h"
 #include "common/remote/codec.h"
 #include "common/remote/info.h"
 #include "common/remote/record.h"
@@ -86,6 +87,9 @@ static void encodes_each_request(void **state)
 	encodes(RQ(.op = OP_OPEN, .path = "/f",
 			.flags = OPEN_READ | OPEN_WRITE | OPEN_CREATE | OPEN_EXCL, .mode = 0644),
 		"7 open /f rwcx 644\n");
+	encodes(RQ(.op = OP_OPEN, .path = "/f", .flags = OPEN_READ, .size = 65536),
+		"7 open /f r 0 65536\n");
+	encodes(RQ(.op = OP_PEEK, .path = "/f", .size = 4096), "7 peek /f 4096\n");
 	encodes(RQ(.op = OP_FSTAT, .handle = 3), "7 fstat 3\n");
 	encodes(RQ(.op = OP_READ, .handle = 3, .offset = 1ULL << 40, .size = 4096),
 		"7 read 3 1099511627776 4096\n");
@@ -93,8 +97,6 @@ static void encodes_each_request(void **state)
 		"7 write 3 9 4\nab\nc");
 	encodes(RQ(.op = OP_FSYNC, .handle = 3), "7 fsync 3\n");
 	encodes(RQ(.op = OP_CLOSE, .handle = 3), "7 close 3\n");
-	encodes(RQ(.op = OP_FTRUNCATE, .handle = 3, .size = 5), "7 ftruncate 3 5\n");
-	encodes(RQ(.op = OP_TRUNCATE, .path = "/f", .size = 5), "7 truncate /f 5\n");
 	encodes(RQ(.op = OP_MKDIR, .path = "/d", .mode = 01777), "7 mkdir /d 1777\n");
 	encodes(RQ(.op = OP_MKNOD, .path = "/p", .mode = S_IFIFO | 0600), "7 mknod /p 10600\n");
 	encodes(RQ(.op = OP_SYMLINK, .path = "/l", .path2 = "../x"), "7 symlink ../x /l\n");
@@ -104,15 +106,83 @@ static void encodes_each_request(void **state)
 		"7 rename /a /b x\n");
 	encodes(RQ(.op = OP_UNLINK, .path = "/a"), "7 unlink /a\n");
 	encodes(RQ(.op = OP_RMDIR, .path = "/a"), "7 rmdir /a\n");
-	encodes(RQ(.op = OP_CHMOD, .path = "/a", .mode = 04755), "7 chmod /a 4755\n");
-	encodes(RQ(.op = OP_CHOWN, .path = "/a", .uid = REMOTE_ID_KEEP, .gid = 5),
-		"7 chown /a - 5\n");
-	encodes(RQ(.op = OP_UTIMENS, .path = "/a", .atime = { 0, UTIME_OMIT }, .mtime = { -5, 70 }),
-		"7 utimens /a - -5.000000070\n");
-	encodes(RQ(.op = OP_UTIMENS, .path = "/a", .atime = { 0, UTIME_NOW }, .mtime = { 5, 0 }),
-		"7 utimens /a now 5.000000000\n");
+	encodes(RQ(.op = OP_SET, .path = "/a", .atime = { 0, UTIME_OMIT }, .mtime = { -5, 70 },
+			.sets = SET_MODE, .mode = 04755, .uid = REMOTE_ID_KEEP, .gid = 5),
+		"7 set /a - 4755 - 5 - -5.000000070\n");
+	encodes(RQ(.op = OP_OPEN, .path = "/f", .flags = OPEN_WRITE, .handle = PROTO_HANDLE_MIN),
+		"7 open /f w 0 0 2147483648\n");
+	encodes(RQ(.op = OP_FSET, .handle = 3, .sets = SET_SIZE, .size = 0, .mode = 1, .uid = 5,
+			.gid = REMOTE_ID_KEEP, .atime = { 0, UTIME_NOW },
+			.mtime = { 0, UTIME_OMIT }),
+		"7 fset 3 0 - 5 - now -\n");
+	encodes(RQ(.op = OP_SET, .path = "/f", .sets = SET_MODE, .size = 7, .mode = 0640,
+			.uid = REMOTE_ID_KEEP, .gid = 0, .atime = { 0, UTIME_OMIT },
+			.mtime = { 5, 1 }),
+		"7 set /f - 640 - 0 - 5.000000001\n");
 	encodes(RQ(.op = OP_STATFS, .path = "/"), "7 statfs /\n");
+	encodes(RQ(.op = OP_FALLOCATE, .handle = 3, .flags = FALLOC_KEEP | FALLOC_PUNCH,
+			.offset = 4096, .size = 8192),
+		"7 fallocate 3 kp 4096 8192\n");
+	encodes(RQ(.op = OP_SEEK, .handle = 3, .offset = 5), "7 seek 3 5 d\n");
+	encodes(RQ(.op = OP_SEEK, .handle = 3, .hole = true), "7 seek 3 0 h\n");
+	encodes(RQ(.op = OP_COPY, .handle = 3, .offset = 5, .size = 6, .handle2 = 4, .offset2 = 7),
+		"7 copy 3 5 6 4 7\n");
+	encodes(RQ(.op = OP_GETXATTR, .path = "/f", .name = "user.a b", .size = 9),
+		"7 getxattr /f user.a\\0040b 9\n");
+	encodes(RQ(.op = OP_LISTXATTR, .path = "/f", .size = 9), "7 listxattr /f 9\n");
+	encodes(RQ(.op = OP_SETXATTR, .path = "/f", .name = "user.a", .flags = XATTR_THERE,
+			.data = "x\ny", .n = 3),
+		"7 setxattr /f user.a r 3\nx\ny");
+	encodes(RQ(.op = OP_REMOVEXATTR, .path = "/f", .name = "user.a"),
+		"7 removexattr /f user.a\n");
 	encodes(RQ(.op = OP_ENV, .data = "A=1\n", .n = 4), "7 env 4\nA=1\n");
+	encodes(RQ(.op = OP_PAST, .handle = 9, .stream = 2, .offset = 5, .data = "a\nb", .n = 3),
+		"7 past 9 e 5 3\na\nb");
+	encodes(RQ(.op = OP_RUNS), "7 runs\n");
+	encodes(RQ(.op = OP_SCRIPT, .handle = PROTO_KEPT_ID_MAX), "7 script 999999999\n");
+	encodes(RQ(.op = OP_SIGNAL, .handle = 1, .signal = "USR1"), "7 signal 1 USR1\n");
+	encodes(RQ(.op = OP_FORGET, .handle = 1), "7 forget 1\n");
+	encodes(RQ(.op = OP_WHERE, .handle = 3), "7 where 3\n");
+}
+
+static void says_whose_it_shall_be(void **state)
+{
+	encodes(RQ(.op = OP_OPEN, .path = "/f", .flags = OPEN_WRITE | OPEN_CREATE, .mode = 0644,
+			.owned = true, .uid = 5, .gid = 6),
+		"7 open /f wc 644 0 0 5 6\n");
+	encodes(RQ(.op = OP_OPEN, .path = "/f", .flags = OPEN_WRITE | OPEN_CREATE, .mode = 0644,
+			.handle = PROTO_HANDLE_MIN, .owned = true, .uid = REMOTE_ID_KEEP, .gid = 6),
+		"7 open /f wc 644 0 2147483648 - 6\n");
+	encodes(RQ(.op = OP_MKDIR, .path = "/d", .mode = 0755, .owned = true, .uid = 5, .gid = 6),
+		"7 mkdir /d 755 5 6\n");
+	encodes(RQ(.op = OP_SYMLINK, .path = "/l", .path2 = "x", .owned = true, .uid = 5, .gid = 6),
+		"7 symlink x /l 5 6\n");
+	encodes(RQ(.op = OP_MKNOD, .path = "/c", .mode = S_IFCHR | 0600, .rdev_major = 1,
+			.rdev_minor = 3),
+		"7 mknod /c 20600 - - 1 3\n");
+	encodes(RQ(.op = OP_MKNOD, .path = "/p", .mode = S_IFIFO | 0600, .owned = true, .uid = 5,
+			.gid = 6),
+		"7 mknod /p 10600 5 6\n");
+}
+
+static void refuses(const struct remote_request *rq, int expected)
+{
+	auto_buf b = BUF_INIT(request_bytes(rq));
+
+	CHECK_RC(request_encode(&b, 7, rq, false), expected);
+}
+
+static void refuses_ids_and_signals_that_cannot_be(void **state)
+{
+	refuses(RQ(.op = OP_FORGET), -EINVAL);
+	refuses(RQ(.op = OP_SCRIPT, .handle = PROTO_KEPT_ID_MAX + 1), -EINVAL);
+	refuses(RQ(.op = OP_PAST, .handle = 1, .stream = 0), -EINVAL);
+	refuses(RQ(.op = OP_PAST, .handle = 1, .stream = 3), -EINVAL);
+	refuses(RQ(.op = OP_PAST, .handle = 1, .stream = 1, .offset = 1ULL << 63), -EINVAL);
+	refuses(RQ(.op = OP_SIGNAL, .handle = 1), -EINVAL);
+	refuses(RQ(.op = OP_SIGNAL, .handle = 1, .signal = ""), -EINVAL);
+	refuses(RQ(.op = OP_SIGNAL, .handle = 1, .signal = "TERM 1"), -EINVAL);
+	refuses(RQ(.op = OP_SIGNAL, .handle = 1, .signal = "ABCDEFGHIJKLMNOP"), -EINVAL);
 }
 
 static void encodes_bodies_as_text_when_asked(void **state)
@@ -128,28 +198,30 @@ static void encodes_bodies_as_text_when_asked(void **state)
 	assert_string_equal(b.data, "7 write 1 0 0\n-\n");
 }
 
-static void refuses(const struct remote_request *rq, int expected)
-{
-	auto_buf b = BUF_INIT(request_bytes(rq));
-
-	CHECK_RC(request_encode(&b, 7, rq, false), expected);
-}
-
 static void refuses_what_cannot_be_said(void **state)
 {
-	char longer[PATH_MAX + 1];
+	char longer[PROTO_PATH_MAX + 1];
 
 	memset(longer, '/', sizeof(longer));
-	longer[PATH_MAX] = '\0';
+	longer[PROTO_PATH_MAX] = '\0';
 	refuses(RQ(.op = OP_STAT), -EINVAL);
 	refuses(RQ(.op = OP_STAT, .path = "etc"), -EINVAL);
 	refuses(RQ(.op = OP_STAT, .path = longer), -ENAMETOOLONG);
 	refuses(RQ(.op = OP_SYMLINK, .path = "/a", .path2 = longer), -ENAMETOOLONG);
 	refuses(RQ(.op = OP_READ, .offset = UINT64_MAX), -EINVAL);
 	refuses(RQ(.op = OP_OPEN, .path = "/", .flags = 64), -EINVAL);
+	refuses(RQ(.op = OP_OPEN, .path = "/", .handle = PROTO_HANDLE_MIN - 1), -EINVAL);
+	refuses(RQ(.op = OP_FSET, .sets = SET_SIZE, .size = UINT64_MAX), -EINVAL);
+	refuses(RQ(.op = OP_SET, .path = "/", .atime = { 0, -1 }), -EINVAL);
 	refuses(RQ(.op = OP_RENAME, .path = "/", .path2 = "/", .flags = 4), -EINVAL);
-	refuses(RQ(.op = OP_UTIMENS, .path = "/", .atime = { 0, -1 }), -EINVAL);
-	memset(longer + 1, '\1', PATH_MAX - 2);
+	refuses(RQ(.op = OP_FALLOCATE, .flags = 8), -EINVAL);
+	refuses(RQ(.op = OP_FALLOCATE, .offset = UINT64_MAX), -EINVAL);
+	refuses(RQ(.op = OP_COPY, .handle2 = UINT64_MAX), -EINVAL);
+	refuses(RQ(.op = OP_GETXATTR, .path = "/"), -EINVAL);
+	refuses(RQ(.op = OP_GETXATTR, .path = "/", .name = ""), -EINVAL);
+	refuses(RQ(.op = OP_GETXATTR, .path = "/", .name = longer + PROTO_PATH_MAX - 256), -ERANGE);
+	refuses(RQ(.op = OP_SETXATTR, .path = "/", .name = "user.a", .flags = 4), -EINVAL);
+	memset(longer + 1, 1, PATH_MAX - 2);
 	longer[PATH_MAX - 1] = '\0';
 	encodes(RQ(.op = OP_PING), "7 ping\n");
 	refuses(RQ(.op = OP_LINK, .path = longer, .path2 = longer), 0);
@@ -206,9 +278,10 @@ static void refuses_malformed_answers(void **state)
 {
 	static const char *const lines[] = { "", " ", "d", "d ", "d 1", "d 1 ", "d 1 1048577",
 		"d 0 1", "d 1 1 1", "d 1 -1", "d 1 +1", "d 1 0x1", "d 4294967296 1", "d  1 1",
-		" d 1 1", "x 1", "= 0", "=", "=1", "! 1", "! 1 EIO", "! 0 EIO -", "s 1",
-		"s 1 2147483648", "i 1", "i 1 4294967296", "hello sbx 1 sh", "dd 1 1",
-		"o 1 99999999999999999999999", "e 1 x" };
+		"s 1 2 0", "s 1 2 1000000000", "s 1 2 3 4", "s 1 2 ", "s 1 2 x", " d 1 1", "x 1",
+		"= 0", "=", "=1", "! 1", "! 1 EIO", "! 0 EIO -", "s 1", "s 1 2147483648", "i 1",
+		"i 1 4294967296", "hello sbx 1 sh", "dd 1 1", "o 1 99999999999999999999999",
+		"e 1 x" };
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
 		struct answer a;
@@ -218,25 +291,50 @@ static void refuses_malformed_answers(void **state)
 	}
 }
 
+static int parse_end(const char *text, bool kept, struct run_end *end)
+{
+	struct answer a = { .kind = '=', .tag = 1, .text = text, .text_n = strlen(text) };
+
+	return answer_run_end(&a, kept, end);
+}
+
 static void reads_run_ends(void **state)
 {
-	static const char *const bad[] = { "", "exited", "exited 0", "exited 0 1", "exited 256 0 0",
-		"exited 0 0 0 0", "signaled 0 0 0", "signaled 65 0 0", "timeout 1 0 0",
-		"lost 0 0 0", "exited -1 0 0", "exited 0 0 9223372036854775808" };
 	struct run_end end;
-	struct answer a;
 
-	CHECK_RC(parse("= 1 signaled 15 3 4", &a), 0);
-	CHECK_RC(answer_run_end(&a, &end), 0);
+	CHECK_RC(parse_end("signaled 15 3 4", false, &end), 0);
 	assert_int_equal(end.state, RUN_SIGNALED);
 	assert_int_equal(run_end_status(&end), 143);
 	assert_int_equal(end.out, 3);
 	assert_int_equal(end.err_bytes, 4);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		a.text = bad[i];
-		a.text_n = strlen(bad[i]);
-		CHECK_RC(answer_run_end(&a, &end), -EBADMSG);
+	CHECK_RC(parse_end("timeout 124 3 4 5 6", true, &end), 0);
+	assert_int_equal(run_end_status(&end), 124);
+	assert_true(end.dropped[0] == 5 && end.dropped[1] == 6);
+	CHECK_RC(parse_end("lost 0 3 4 5 6", true, &end), 0);
+	assert_int_equal(run_end_status(&end), -1);
+	for (int kept = 0; kept < 2; kept++) {
+		CHECK_RC(parse_end("kept 9 3 4", kept, &end), 0);
+		assert_int_equal(end.state, RUN_KEPT);
+		assert_int_equal(end.kept_id, 9);
+		assert_true(end.out == 3 && end.err_bytes == 4);
 	}
+}
+
+static void refuses_malformed_run_ends(void **state)
+{
+	static const char *const bad[] = { "", "exited", "exited 0", "exited 0 1", "exited 256 0 0",
+		"exited 0 0 0 0", "signaled 0 0 0", "signaled 65 0 0", "timeout 1 0 0",
+		"lost 0 0 0", "exited -1 0 0", "exited 0 0 9223372036854775808", "running 0 0 0",
+		"kept 0 0 0", "kept 1000000000 0 0", "kept 1 0", "kept 1 0 0 0", "kept" };
+	static const char *const bad_kept[] = { "exited 0 0 0", "exited 0 0 0 0",
+		"exited 0 0 0 0 -1", "exited 0 0 0 0 0 0", "lost 1 0 0 0 0", "running 0 0 0 0 0",
+		"kept 1 0 0 0 0", "exited 0 0 0 0 9223372036854775808" };
+	struct run_end end;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		CHECK_RC(parse_end(bad[i], false, &end), -EBADMSG);
+	for (size_t i = 0; i < sizeof(bad_kept) / sizeof(*bad_kept); i++)
+		CHECK_RC(parse_end(bad_kept[i], true, &end), -EBADMSG);
 }
 
 /* --- the stream of answers ---------------------------------------------- */
@@ -267,7 +365,7 @@ static int feed_in_parts(const char *bytes, size_t len, size_t n, struct buf *re
 }
 
 static const char stream[] = "d 1 12\nab\n= 2\nd 3 4= 1 5\n! 2 ENOENT what\\0040now\no 3 1\nx"
-			     "e 3 0\ns 4 77\ni 4 65536\n= 3 exited 0 1 0\n";
+			     "e 3 0\ns 4 77\ns 5 78 9\ni 4 65536\n= 3 exited 0 1 0\n";
 
 static void any_split_gives_the_same(void **state)
 {
@@ -313,7 +411,7 @@ static void endless_lines_are_refused(void **state)
 
 #define RECORD(name)                                                                               \
 	"81a4 2049 42 1 0 4294967295 5 8 1 -2 3 1f ff|.5|2026-11-22 04:10:29.123456789 "           \
-	"+0000|" name "/\n"
+	"+0000|.125|" name "/\n"
 
 static int parse_record(const char *text, bool named, struct entry *e)
 {
@@ -331,6 +429,7 @@ static void reads_records(void **state)
 	assert_int_equal(e.attr.mtime.tv_sec, -2);
 	assert_int_equal(e.attr.mtime.tv_nsec, 500000000);
 	assert_int_equal(e.attr.ctime.tv_nsec, 123456789);
+	assert_int_equal(e.attr.atime.tv_nsec, 125000000);
 	assert_int_equal(e.attr.rdev_major, 0x1f);
 	assert_null(e.name);
 	CHECK_RC(parse_record(RECORD("a|b\nc"), true, &e), 0);
@@ -340,19 +439,19 @@ static void reads_records(void **state)
 
 static void refuses_malformed_records(void **state)
 {
-	static const char *const bad[] = { "", "/\n", "|||/\n", RECORD("."), RECORD(".."),
-		"1a4 1 1 1 0 0 5 8 1 2 3 0 0|||n/\n",                    /* no type */
-		"f1a4 1 1 1 0 0 5 8 1 2 3 0 0|||n/\n",                   /* no known type */
-		"181a4 1 1 1 0 0 5 8 1 2 3 0 0|||n/\n",                  /* bits above */
-		"81a4 1 1 1 0 0 9223372036854775808 8 1 2 3 0 0|||n/\n", /* size */
-		"81a4 1 1 1 0 0 -5 8 1 2 3 0 0|||n/\n",
-		"81a4 1 1 1 4294967296 0 5 8 1 2 3 0 0|||n/\n",
-		"81a4 1 1 1 0 0 5 8 9223372036854775808 2 3 0 0|||n/\n",
-		"81a4 1 1 1 0 0 5 8 1 2 3 0|||n/\n", "81a4 1 1 1 0 0 5 8 1 2 3 0 0 0|||n/\n",
-		"81a4  1 1 1 0 0 5 8 1 2 3 0 0|||n/\n",
+	static const char *const bad[] = { "", "/\n", "||||/\n", RECORD("."), RECORD(".."),
+		"1a4 1 1 1 0 0 5 8 1 2 3 0 0||||n/\n",                    /* no type */
+		"f1a4 1 1 1 0 0 5 8 1 2 3 0 0||||n/\n",                   /* no known type */
+		"181a4 1 1 1 0 0 5 8 1 2 3 0 0||||n/\n",                  /* bits above */
+		"81a4 1 1 1 0 0 9223372036854775808 8 1 2 3 0 0||||n/\n", /* size */
+		"81a4 1 1 1 0 0 -5 8 1 2 3 0 0||||n/\n",
+		"81a4 1 1 1 4294967296 0 5 8 1 2 3 0 0||||n/\n",
+		"81a4 1 1 1 0 0 5 8 9223372036854775808 2 3 0 0||||n/\n",
+		"81a4 1 1 1 0 0 5 8 1 2 3 0||||n/\n", "81a4 1 1 1 0 0 5 8 1 2 3 0 0 0||||n/\n",
+		"81a4  1 1 1 0 0 5 8 1 2 3 0 0||||n/\n",
 		"81a4 1 1 1 0 0 5 8 1 2 3 0 0|.1234567890||n/\n",
-		"81a4 1 1 1 0 0 5 8 1 2 3 0 0||n/\n", "81a4 1 1 1 0 0 5 8 1 2 3 0 0|||n",
-		"81a4 1 1 1 0 0 5 8 1 2 3 0 0|||n/", "81a4 1 1 1 0 0 5 8 1 2 3 0 0|||/\n" };
+		"81a4 1 1 1 0 0 5 8 1 2 3 0 0||n/\n", "81a4 1 1 1 0 0 5 8 1 2 3 0 0||||n",
+		"81a4 1 1 1 0 0 5 8 1 2 3 0 0||||n/", "81a4 1 1 1 0 0 5 8 1 2 3 0 0||||/\n" };
 	struct entry e;
 	char name[300];
 
@@ -360,7 +459,7 @@ static void refuses_malformed_records(void **state)
 		CHECK_RC(parse_record(bad[i], true, &e), -EBADMSG);
 	CHECK_RC(parse_record(RECORD("n"), false, &e), -EBADMSG);
 	memset(name, 'n', sizeof(name));
-	snprintf(name, sizeof(name), "81a4 1 1 1 0 0 5 8 1 2 3 0 0|||");
+	snprintf(name, sizeof(name), "81a4 1 1 1 0 0 5 8 1 2 3 0 0||||");
 	name[strlen(name)] = 'n';
 	memcpy(name + sizeof(name) - 2, "/\n", 2);
 	CHECK_RC(record_parse(name, sizeof(name), true, &e), -EBADMSG);
@@ -372,7 +471,7 @@ static void strange_times_are_clamped(void **state)
 	struct entry e;
 
 	CHECK_RC(parse_record(
-			 "41ed 1 1 1 0 0 5 8 9223372036854775807 -9223372036854775807 0 0 0|||/\n",
+			 "41ed 1 1 1 0 0 5 8 9223372036854775807 -9223372036854775807 0 0 0||||/\n",
 			 false, &e),
 		0);
 	assert_int_equal(e.attr.atime.tv_sec, 253402300799LL);
@@ -413,6 +512,30 @@ static void cut_listings_are_refused(void **state)
 	}
 }
 
+static void a_record_ends_where_its_bytes_begin(void **state)
+{
+	static const char text[] = RECORD("") "81a4/\n";
+	size_t record = strlen(RECORD(""));
+
+	for (size_t n = 1; n <= strlen(text); n++) {
+		for (size_t cut = 1; cut <= strlen(text); cut++) {
+			auto_with(listing_fini) struct listing l;
+			size_t used = 0, taken = 0;
+			int rc = 0;
+
+			listing_init(&l, false);
+			for (size_t at = 0; at < cut && rc == 0; at += n) {
+				rc = listing_feed_one(
+					&l, text + at, cut - at < n ? cut - at : n, &used);
+				taken += used;
+			}
+			CHECK_RC(rc, 0);
+			assert_int_equal(l.count, cut >= record);
+			assert_int_equal(taken, cut < record ? cut : record);
+		}
+	}
+}
+
 /* Found by the fuzzer: taken when it came whole, refused when it was split. */
 static void long_records_are_refused_in_any_split(void **state)
 {
@@ -432,7 +555,7 @@ static void long_records_are_refused_in_any_split(void **state)
 
 static void listings_have_a_ceiling(void **state)
 {
-	static const char one[] = "81a4 1 1 1 0 0 5 8 1 2 3 0 0|||n/\n";
+	static const char one[] = "81a4 1 1 1 0 0 5 8 1 2 3 0 0||||n/\n";
 	auto_with(listing_fini) struct listing l;
 	auto_buf many = BUF_INIT(1 << 20);
 	int rc = 0;
@@ -450,6 +573,28 @@ static void listings_have_a_ceiling(void **state)
 	CHECK_RC(listing_feed(&l, one, 1), -EMSGSIZE);
 }
 
+static void listings_share_a_budget(void **state)
+{
+	static const char one[] = "81a4 1 1 1 0 0 5 8 1 2 3 0 0||||n/\n";
+	struct budget budget = { .most = 2048 };
+	auto_with(listing_fini) struct listing a, b;
+	int rc = 0;
+
+	listing_init(&a, true);
+	listing_init(&b, true);
+	a.budget = b.budget = &budget;
+	CHECK_RC(listing_feed(&b, one, strlen(one)), 0);
+	while (rc == 0)
+		rc = listing_feed(&a, one, strlen(one));
+	CHECK_RC(rc, -ENOMEM);
+	assert_true(a.count > 1 && a.count < 10);
+	CHECK_RC(listing_feed(&b, one, strlen(one)), -ENOMEM);
+	listing_fini(&a);
+	CHECK_RC(listing_feed(&b, one, strlen(one)), 0);
+	listing_fini(&b);
+	assert_int_equal(atomic_load(&budget.used), 0);
+}
+
 /* --- hello -------------------------------------------------------------- */
 
 static int greet(const char *line, struct info *info)
@@ -463,7 +608,7 @@ static void reads_hellos(void **state)
 
 	CHECK_RC(greet("hello sbx 1 sh max=131072 body=text calls=4 ops=stat,list,new,run "
 		       "uid=1000 gid=50 "
-		       "cwd=/a\\0040b why=no\\0040dd future=x",
+		       "cwd=/a\\0040b why=no\\0040dd future=x kept=12 terminal=1",
 			 &info),
 		0);
 	assert_string_equal(info.said.kind, "sh");
@@ -475,6 +620,8 @@ static void reads_hellos(void **state)
 	assert_int_equal(info.said.gid, 50);
 	assert_string_equal(info.said.cwd, "/a b");
 	assert_string_equal(info.said.why, "no dd");
+	assert_int_equal(info.said.kept, 12);
+	assert_true(info.said.terminals);
 }
 
 static void refuses_malformed_hellos(void **state)
@@ -484,7 +631,8 @@ static void refuses_malformed_hellos(void **state)
 		"hello sbx 1 sh max=x", "hello sbx 1 sh max=4096 calls=0",
 		"hello sbx 1 sh max=4096 nokey", "hello sbx 1 sh max=4096 body=rot13",
 		"hello sbx 1 sh max=4096 uid=4294967296", "hello sbx 1 sh max=4096 cwd=\\0000",
-		"hello sbx 1 sh max=4096 ", "hello" };
+		"hello sbx 1 sh max=4096 ", "hello", "hello sbx 1 sh max=4096 kept=1000000000",
+		"hello sbx 1 sh max=4096 kept=", "hello sbx 1 sh max=4096 terminal=yes" };
 	struct info info;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
@@ -500,6 +648,8 @@ static void large_promises_are_cut(void **state)
 	assert_int_equal(info.said.max, PROTO_PIECE_MAX);
 	assert_int_equal(info.said.calls, INFO_CALLS_MAX);
 	assert_string_equal(info.said.cwd, "/");
+	assert_int_equal(info.said.kept, 0);
+	assert_false(info.said.terminals);
 }
 
 int main(void)
@@ -509,12 +659,15 @@ int main(void)
 		cmocka_unit_test(text_is_as_proto_h_says),
 		cmocka_unit_test(refuses_broken_text),
 		cmocka_unit_test(encodes_each_request),
+		cmocka_unit_test(says_whose_it_shall_be),
+		cmocka_unit_test(refuses_ids_and_signals_that_cannot_be),
 		cmocka_unit_test(encodes_bodies_as_text_when_asked),
 		cmocka_unit_test(refuses_what_cannot_be_said),
 		cmocka_unit_test(reads_answers),
 		cmocka_unit_test(peers_cannot_say_this_sides_errnos),
 		cmocka_unit_test(refuses_malformed_answers),
 		cmocka_unit_test(reads_run_ends),
+		cmocka_unit_test(refuses_malformed_run_ends),
 		cmocka_unit_test(any_split_gives_the_same),
 		cmocka_unit_test(flipped_bytes_are_refused_or_harmless),
 		cmocka_unit_test(endless_lines_are_refused),
@@ -523,8 +676,10 @@ int main(void)
 		cmocka_unit_test(strange_times_are_clamped),
 		cmocka_unit_test(listings_come_in_any_split),
 		cmocka_unit_test(cut_listings_are_refused),
+		cmocka_unit_test(a_record_ends_where_its_bytes_begin),
 		cmocka_unit_test(long_records_are_refused_in_any_split),
 		cmocka_unit_test(listings_have_a_ceiling),
+		cmocka_unit_test(listings_share_a_budget),
 		cmocka_unit_test(reads_hellos),
 		cmocka_unit_test(refuses_malformed_hellos),
 		cmocka_unit_test(large_promises_are_cut),

@@ -1,9 +1,12 @@
 #include "fs/box.h"
 #include "fs/dircache.h"
 #include "fs/fs.h"
+#include "fs/links.h"
 #include "fs/notify.h"
 #include "fs/op.h"
 #include "tests/lib/test.h"
+
+#include "common/base/clock.h"
 
 struct made {
 	struct options opt;
@@ -166,12 +169,12 @@ static void a_new_folder_is_known_to_be_empty_until_something_is_put_in(void **s
 	assert_int_equal(dir_find(a, "x", &item), -EAGAIN);
 	dir_new(a, 1000);
 	assert_int_equal(dir_find(a, "x", &item), 0);
-	dir_put(a, "x", &f);
+	dir_put(a, "x", &f, 0);
 	assert_int_equal(dir_find(a, "x", &item), 1);
 	assert_false(item->stale);
 	dir_doubt(a, "x");
 	assert_true(item->stale);
-	dir_drop(a, "x");
+	dir_drop(a, "x", 0);
 	assert_int_equal(dir_find(a, "x", &item), 0);
 	m->box->epoch++; /* a command has run */
 	assert_int_equal(dir_find(a, "x", &item), -EAGAIN);
@@ -199,6 +202,129 @@ static void one_listing_serves_all_who_wait_and_a_change_ends_that(void **state)
 
 #define test_of(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
+static unsigned names_of(const struct node *n)
+{
+	unsigned count = 0;
+
+	for (struct node *other = links_of(n); other; other = other->link_next)
+		count++;
+	return count;
+}
+
+static void names_of_one_file_are_found_without_a_walk(void **state)
+{
+	struct made *m = *state;
+	struct attr one = file(7, S_IFREG), two = one;
+	struct node *a = child(m, m->top, "a"), *b = child(m, m->top, "b");
+	struct node *c = child(m, m->top, "c");
+
+	two.nlink = 2;
+	assert_true(node_learn(a, &two, 0) && node_learn(b, &two, 0));
+	assert_int_equal(names_of(a), 2);
+	assert_int_equal(names_of(b), 2);
+	assert_true(node_learn(c, &one, 0));
+	assert_int_equal(names_of(c), 0);
+	two.ino = 8;
+	assert_true(node_learn(c, &two, 0)); /* another file of two names */
+	assert_int_equal(names_of(c), 1);
+	assert_int_equal(names_of(a), 2);
+	node_detach(&m->fs.nodes, b);
+	node_forget(&m->fs, b, 1);
+	assert_int_equal(names_of(a), 1);
+	assert_true(node_learn(a, &one, 0));
+	assert_int_equal(names_of(a), 0);
+	node_forget(&m->fs, a, 1);
+	node_forget(&m->fs, c, 1);
+	assert_null(m->box->links);
+}
+
+/* --- the kernel's copy of a folder ------------------------------------------ */
+
+static const struct attr some_file = { .mode = S_IFREG | 0644, .dev = 1, .ino = 5, .nlink = 1 };
+
+/* A folder with one name in it, whose changes are told. */
+static struct node *told_folder(struct made *m)
+{
+	struct node *a = child(m, m->top, "a");
+
+	dir_new(a, 1000);
+	dir_add(a, "x", &some_file);
+	a->dir->watch = 7;
+	a->dir->told_until_ms = clock_now_ms() + DIR_TOLD_MS;
+	return a;
+}
+
+static bool kernel_has(struct node *folder, unsigned *ret_of)
+{
+	bool keep;
+
+	*ret_of = dir_pages_open(folder, dir_now(folder), &keep);
+	return keep;
+}
+
+static void read_whole(struct node *folder, bool brief)
+{
+	unsigned of;
+
+	kernel_has(folder, &of);
+	dir_pages(folder, dir_now(folder), of, true, brief);
+	dir_pages(folder, dir_now(folder), of, false, false);
+}
+
+static void names_stay_with_the_kernel_until_they_change(void **state)
+{
+	struct node *a = told_folder(*state);
+	struct attr attr = some_file;
+	unsigned of;
+
+	assert_false(kernel_has(a, &of));
+	read_whole(a, false);
+	assert_true(kernel_has(a, &of));
+	attr.size = 3;
+	dir_put(a, "x", &attr, 0);
+	assert_true(kernel_has(a, &of));
+	dir_add(a, "y", &some_file);
+	assert_false(kernel_has(a, &of));
+	read_whole(a, false);
+	dir_drop(a, "y", 0);
+	assert_false(kernel_has(a, &of));
+	read_whole(a, false);
+	attr.ino = 6; /* another file under the old name */
+	dir_put(a, "x", &attr, 0);
+	assert_false(kernel_has(a, &of));
+	read_whole(a, true);
+	assert_true(kernel_has(a, &of));
+	a->dir->pages_ms = clock_now_ms(); /* what was brief is over */
+	assert_false(kernel_has(a, &of));
+	a->dir->watch = 0;
+}
+
+static void what_was_read_across_a_change_does_not_stay(void **state)
+{
+	struct node *a = told_folder(*state);
+	unsigned old, of;
+
+	assert_false(kernel_has(a, &old));
+	dir_pages(a, dir_now(a), old, true, false);
+	dir_add(a, "y", &some_file);
+	read_whole(a, false);
+	assert_true(kernel_has(a, &of));
+	dir_pages(a, dir_now(a), old, false, false);
+	assert_false(kernel_has(a, &of));
+	a->dir->watch = 0;
+}
+
+static void only_a_told_folder_stays_with_the_kernel(void **state)
+{
+	struct node *a = told_folder(*state);
+	unsigned of;
+
+	a->dir->watch = 0;
+	read_whole(a, false);
+	assert_false(kernel_has(a, &of));
+	assert_int_equal(of, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +337,10 @@ int main(void)
 		test_of(set_id_bits_are_not_shown),
 		test_of(a_new_folder_is_known_to_be_empty_until_something_is_put_in),
 		test_of(one_listing_serves_all_who_wait_and_a_change_ends_that),
+		test_of(names_of_one_file_are_found_without_a_walk),
+		test_of(names_stay_with_the_kernel_until_they_change),
+		test_of(what_was_read_across_a_change_does_not_stay),
+		test_of(only_a_told_folder_stays_with_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

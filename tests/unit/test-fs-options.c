@@ -40,19 +40,54 @@ static void takes_every_form_of_an_option(void **state)
 	assert_null(o.containers[1]);
 }
 
+static void takes_whose_files_are_shown_to_be(void **state)
+{
+	struct options o;
+	struct err err = { "" };
+
+	assert_int_equal(PARSE(&o, &err, "/m"), 0);
+	assert_true(o.uid == -1 && o.gid == -1 && !o.xattr && !o.setid);
+	assert_int_equal(PARSE(&o, &err, "-o", "uid=0,gid=4294967294,xattr,show_setid", "/m"), 0);
+	assert_true(o.uid == 0 && o.gid == 4294967294 && o.xattr && o.setid);
+	assert_int_equal(PARSE(&o, &err, "-o", "uid=4294967295", "/m"), -EINVAL);
+	assert_int_equal(PARSE(&o, &err, "-o", "gid=-1", "/m"), -EINVAL);
+	assert_int_equal(PARSE(&o, &err, "-o", "gid=root", "/m"), -EINVAL);
+}
+
 static void takes_kubectls_flags_and_fuses_options(void **state)
 {
 	struct options o;
 	struct err err = { "" };
 
-	assert_int_equal(
-		PARSE(&o, &err, "-n", "dev", "--context=c", "-o",
-			"ro,allow_other,notify_fd=7,spool_max=3", "-o", "max_read=4096", "/m"),
+	assert_int_equal(PARSE(&o, &err, "-n", "dev", "--context=c", "-o",
+				 "ro,allow_other,notify_fd=7,spool_max_mib=3,spool_full=drop,spool_"
+				 "total_mib=9,runs_max=7",
+				 "-o", "noatime", "/m"),
 		0);
 	assert_string_equal(o.kube.ns, "dev");
 	assert_true(o.read_only && o.allow_other);
 	assert_int_equal(o.notify_fd, 7);
 	assert_int_equal(o.spool_max_mib, 3);
+	assert_int_equal(o.spool_total_mib, 9);
+	assert_int_equal(o.runs_max, 7);
+	assert_true(o.spool_drop);
+}
+
+static void outputs_wait_at_64_mib_unless_told_otherwise(void **state)
+{
+	struct options o;
+	struct err err = { "" };
+
+	assert_int_equal(PARSE(&o, &err, "/m"), 0);
+	assert_int_equal(o.spool_max_mib, 64);
+	assert_int_equal(o.spool_total_mib, 1024);
+	assert_int_equal(o.runs_max, 100);
+	assert_false(o.spool_drop);
+	assert_int_equal(
+		PARSE(&o, &err, "-o",
+			"spool_full=wait,spool_max_mib=1048576,spool_total_mib=1048576", "/m"),
+		0);
+	assert_false(o.spool_drop);
 }
 
 static void a_cluster_is_needed_unless_all_is_local(void **state)
@@ -79,7 +114,20 @@ static void refuses_with_a_sentence(void **state)
 		{ "--deadline", "soon", "/m" },
 		{ "--agent", "static2", "/m" },
 		{ "-o", "trace=nothing", "/m" },
-		{ "-o", "spool_max=0", "/m" },
+		{ "-o", "spool_max_mib=0", "/m" },
+		{ "-o", "spool_max_mib=", "/m" },
+		{ "-o", "spool_max_mib=12x", "/m" },
+		{ "-o", "spool_max_mib=-1", "/m" },
+		{ "-o", "spool_max_mib=1048577", "/m" },
+		{ "-o", "spool_max_mib=99999999999999999999", "/m" },
+		{ "-o", "spool_max_mib=2000,spool_total_mib=1999", "/m" },
+		{ "-o", "spool_total_mib=63", "/m" },
+		{ "-o", "spool_total_mib=all", "/m" },
+		{ "-o", "spool_full=block", "/m" },
+		{ "-o", "max_read=4096", "/m" },
+		{ "-o", "spool_full=", "/m" },
+		{ "-o", "runs_max=0", "/m" },
+		{ "-o", "runs_max=10001", "/m" },
 		{ "/m", "-l" },
 		{ NULL },
 	};
@@ -97,7 +145,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_every_form_of_an_option),
+		cmocka_unit_test(takes_whose_files_are_shown_to_be),
 		cmocka_unit_test(takes_kubectls_flags_and_fuses_options),
+		cmocka_unit_test(outputs_wait_at_64_mib_unless_told_otherwise),
 		cmocka_unit_test(a_cluster_is_needed_unless_all_is_local),
 		cmocka_unit_test(refuses_with_a_sentence),
 	};

@@ -58,6 +58,18 @@ static void gives_the_default_for_what_is_absent_or_of_another_type(void **state
 	assert_null(json_member(NULL, "a"));
 }
 
+static void labels_and_annotations_are_text_or_the_default(void **state)
+{
+	auto_json pod = parse("{\"metadata\": {\"labels\": {\"a.b/c\": \"1\", \"d\": 2},"
+			      " \"annotations\": {\"a.b/c\": \"3\"}}}");
+
+	assert_string_equal(json_label(pod, "a.b/c", "x"), "1");
+	assert_string_equal(json_annotation(pod, "a.b/c", "x"), "3");
+	assert_string_equal(json_label(pod, "d", "x"), "x");
+	assert_null(json_annotation(pod, "d", NULL));
+	assert_string_equal(json_label(NULL, "d", "x"), "x");
+}
+
 static void the_last_of_duplicate_members_counts(void **state)
 {
 	auto_json root = parse("{\"a\":1,\"b\":2,\"a\":3}");
@@ -174,6 +186,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_by_path),
 		cmocka_unit_test(gives_the_default_for_what_is_absent_or_of_another_type),
+		cmocka_unit_test(labels_and_annotations_are_text_or_the_default),
 		cmocka_unit_test(the_last_of_duplicate_members_counts),
 		cmocka_unit_test(infinite_numbers_are_no_numbers),
 		cmocka_unit_test(takes_one_whole_value_only),

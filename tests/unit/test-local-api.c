@@ -111,6 +111,32 @@ static void paths_become_targets(void **state)
 	}
 }
 
+static void custom_resources_are_there_while_they_are_defined(void **state)
+{
+#define CRDS  "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+#define BOXES "/apis/agents.x-k8s.io/v1beta1/namespaces/default/sandboxes"
+#define CRD(n)                                                                                     \
+	"{\"metadata\":{\"name\":\"" n "\"},\"spec\":{\"versions\":[{\"name\":\"v1beta1\","        \
+	"\"served\":true}]}}"
+	struct engine *e = *state;
+
+	assert_int_equal(code_of(e, "GET /apis/agents.x-k8s.io", NULL), 404);
+	assert_int_equal(code_of(e, "GET /apis/agents.x-k8s.io/v1beta1", NULL), 404);
+	assert_int_equal(code_of(e, "GET " BOXES, NULL), 404);
+	assert_int_equal(code_of(e, "POST " CRDS, CRD("others.example.com")), 422);
+	assert_int_equal(code_of(e, "POST " CRDS, CRD("sandboxes.agents.x-k8s.io")), 201);
+	assert_int_equal(code_of(e, "GET /apis/agents.x-k8s.io", NULL), 200);
+	assert_int_equal(code_of(e, "GET /apis/agents.x-k8s.io/v1beta1", NULL), 200);
+	assert_int_equal(code_of(e, "GET /apis/extensions.agents.x-k8s.io", NULL), 404);
+	assert_int_equal(code_of(e, "POST " BOXES, "{\"metadata\":{\"name\":\"a\"}}"), 201);
+	assert_int_equal(code_of(e, "PATCH " BOXES "/a/status", "{\"status\":{\"x\":1}}"), 200);
+	assert_int_equal(code_of(e, "DELETE " CRDS "/sandboxes.agents.x-k8s.io", NULL), 200);
+	assert_int_equal(code_of(e, "GET " BOXES "/a", NULL), 404);
+	assert_int_equal(code_of(e, "POST " CRDS, CRD("sandboxes.agents.x-k8s.io")), 201);
+	assert_int_equal(code_of(e, "GET " BOXES "/a", NULL), 404);
+	assert_int_equal(code_of(e, "DELETE " CRDS "/sandboxes.agents.x-k8s.io", NULL), 200);
+}
+
 static void a_wrong_token_is_401(void **state)
 {
 	struct engine *e = *state;
@@ -258,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths_become_targets),
 		TEST(a_wrong_token_is_401),
+		TEST(custom_resources_are_there_while_they_are_defined),
 		TEST(pods_are_created_read_and_deleted),
 		TEST(what_is_wrong_is_named_by_its_code),
 		TEST(a_stale_update_is_a_conflict),

@@ -1,83 +1,14 @@
+/* Many calls over one stream, and peers that break the protocol. */
 #include "tests/lib/test.h"
 #include "tests/lib/pair.h"
-#include "tests/lib/peer.h"
+#include "tests/lib/tally.h"
 
 #include "common/base/clock.h"
-#include "common/base/io.h"
-#include "common/remote/pulse.h"
-#include "common/remote/remote.h"
-
-#include <semaphore.h>
-
-#define LONG_MS 20000 /* a test that waits so long has failed */
-
-typedef void serve_fn(struct peer *p, const struct peer_line *line);
-
-static struct remote *open_on(int fd)
-{
-	struct remote *r = NULL;
-	struct err err = { "" };
-	int rc = remote_open(fd, deadline_after(LONG_MS), &r, &err);
-
-	if (rc < 0)
-		fail_msg("remote_open: %s: %s", errno_name(rc), err.text);
-	return r;
-}
-
-static struct remote *open_to(struct peer *p, serve_fn *serve, void *arg)
-{
-	return open_on(peer_open(p, PEER_HELLO, serve, arg));
-}
-
-static void end(struct remote *r, struct peer *p)
-{
-	remote_close(r, 0);
-	peer_close(p);
-}
-
-static int stat_in(struct remote *r, const char *path, int timeout_ms)
-{
-	struct remote_request rq = { .op = OP_STAT, .path = path };
-	struct remote_reply reply;
-	int rc = remote_call(r, &rq, deadline_after(timeout_ms), &reply);
-
-	remote_reply_fini(&reply);
-	return rc;
-}
-
-/* Calls whose ends are counted. */
-struct tally {
-	sem_t ended;
-	int rc; /* of the last */
-	_Atomic int by_rc[200];
-};
-
-static void count_end(void *arg, struct remote_reply *reply)
-{
-	struct tally *t = arg;
-
-	t->rc = reply->rc;
-	t->by_rc[-reply->rc]++;
-	sem_post(&t->ended);
-}
-
-static void tally_init(struct tally *t)
-{
-	memset(t, 0, sizeof(*t));
-	sem_init(&t->ended, 0, 0);
-}
-
-static void tally_wait(struct tally *t, int n)
-{
-	for (int i = 0; i < n; i++) {
-		while (sem_wait(&t->ended) < 0)
-			;
-	}
-}
+#include "common/remote/calls.h"
 
 /* --- order -------------------------------------------------------------- */
 
-#define RECORD "81a4 1 42 1 0 0 5 8 1 2 3 0 0|.5|.25|/\n"
+#define RECORD "81a4 1 42 1 0 0 5 8 1 2 3 0 0|.5|.25|.125|/\n"
 
 static void answer_stat(struct peer *p, const char *tag)
 {
@@ -115,7 +46,7 @@ static void answers_come_in_any_order(void **state)
 
 	tally_init(&t);
 	for (int i = 0; i < 8; i++)
-		remote_send(r, &rq, deadline_after(LONG_MS), count_end, &t);
+		remote_send(r, &rq, deadline_after(LONG_MS), tally_end, &t);
 	tally_wait(&t, 8);
 	assert_int_equal(t.by_rc[0], 8);
 	end(r, &p);
@@ -189,18 +120,192 @@ static void no_more_are_out_than_the_peer_wants(void **state)
 
 	tally_init(&t);
 	for (int i = 0; i < 100; i++)
-		remote_send(r, &rq, deadline_after(LONG_MS), count_end, &t);
+		remote_send(r, &rq, deadline_after(LONG_MS), tally_end, &t);
 	tally_wait(&t, 100);
 	assert_int_equal(t.by_rc[0], 100);
 	end(r, &p);
 	assert_int_equal(l.most, 2);
 }
 
-/* --- deadlines ---------------------------------------------------------- */
+struct seen_paths {
+	char paths[4][8];
+	int n;
+};
 
-static void serve_nothing(struct peer *p, const struct peer_line *line)
+static void serve_and_note(struct peer *p, const struct peer_line *line)
 {
+	struct seen_paths *s = p->arg;
+
+	if (strcmp(line->op, "stat") == 0)
+		snprintf(s->paths[s->n++ % 4], sizeof(s->paths[0]), "%s", line->args[0]);
+	serve_stats(p, line);
 }
+
+static void a_patient_call_goes_before_what_comes_next(void **state)
+{
+	struct remote_request patient = { .op = OP_STAT, .path = "/a", .patient = true };
+	struct remote_request next = { .op = OP_STAT, .path = "/b" };
+	struct seen_paths seen = { .n = 0 };
+	struct tally t;
+	struct peer p;
+	struct remote *r = open_to(&p, serve_and_note, &seen);
+
+	tally_init(&t);
+	remote_send(r, &patient, deadline_after(LONG_MS), tally_end, &t);
+	remote_send(r, &next, deadline_after(LONG_MS), tally_end, &t);
+	tally_wait(&t, 2);
+	assert_int_equal(t.by_rc[0], 2);
+	end(r, &p);
+	assert_string_equal(seen.paths[0], "/a");
+	assert_string_equal(seen.paths[1], "/b");
+}
+
+static void a_patient_call_goes_though_nothing_follows(void **state)
+{
+	struct remote_request patient = { .op = OP_STAT, .path = "/a", .patient = true };
+	struct tally t;
+	struct peer p;
+	struct remote *r = open_to(&p, serve_stats, NULL);
+
+	tally_init(&t);
+	for (int i = 1; i <= 3; i++) {
+		remote_send(r, &patient, deadline_after(LONG_MS), tally_end, &t);
+		tally_wait(&t, 1); /* one more */
+		assert_int_equal(t.by_rc[0], i);
+	}
+	end(r, &p);
+}
+
+/* What calls_next gives, as letters: s small, B large, on handle 0 or 1. */
+static void wait_all(struct calls *s, struct call *all, const char *what)
+{
+	static const char body[CALLS_BULK + 1];
+
+	for (int i = 0; what[i]; i += 2) {
+		struct call *c = &all[i / 2];
+
+		*c = (struct call){ .tag = (uint32_t)i / 2 + 1, .deadline_ms = INT64_MAX };
+		c->handle = what[i + 1] == 'z' ? CALL_AFTER_ALL : (uint64_t)(what[i + 1] - '0');
+		buf_init(&c->frame, sizeof(body));
+		buf_add(&c->frame, body, what[i] == 'B' ? sizeof(body) : 1);
+		calls_wait(s, c);
+	}
+}
+
+static void goes(struct calls *s, bool room, uint32_t tag)
+{
+	auto_buf frame = BUF_INIT(0);
+
+	if (!tag) {
+		assert_false(calls_next(s, room, &frame));
+		return;
+	}
+	assert_true(calls_next(s, room, &frame));
+	assert_non_null(calls_find(s, tag, true));
+}
+
+static void small_ones_pass_large_bodies(void **state)
+{
+	struct call all[8];
+	struct calls s;
+
+	calls_init(&s, NULL, 8);
+	wait_all(&s, all, "B1B2s0s3");
+	goes(&s, false, 3);
+	goes(&s, true, 4);
+	goes(&s, false, 0);
+	goes(&s, true, 1);
+	goes(&s, true, 2);
+	goes(&s, true, 0);
+	assert_int_equal(s.waiting_bytes, 0);
+}
+
+static void what_uses_the_same_handle_does_not_pass(void **state)
+{
+	struct call all[8];
+	struct calls s;
+
+	calls_init(&s, NULL, 8);
+	wait_all(&s, all, "s1B1s1s2s1sz");
+	goes(&s, false, 1);
+	goes(&s, false, 4);
+	goes(&s, false, 0);
+	goes(&s, true, 2);
+	goes(&s, false, 0);
+	goes(&s, true, 3);
+	goes(&s, true, 5);
+	goes(&s, true, 6);
+}
+
+/* It has let as many pass as it has to, and waits all the same. */
+static void large_bodies_do_not_pass_their_own_handle(void **state)
+{
+	enum { SMALL = 200 };
+	static const char *const ends[] = { "s1B1", "s1Bz" };
+	struct call all[SMALL + 2];
+	char what[2 * SMALL + 5];
+
+	for (size_t k = 0; k < sizeof(ends) / sizeof(ends[0]); k++) {
+		struct calls s;
+
+		for (int i = 0; i < SMALL; i++)
+			memcpy(&what[(size_t)i * 2], "s0", 2);
+		memcpy(&what[(size_t)SMALL * 2], ends[k], 5);
+		calls_init(&s, NULL, 8);
+		wait_all(&s, all, what);
+		for (uint32_t tag = 1; tag <= SMALL + 2; tag++)
+			goes(&s, true, tag);
+	}
+}
+
+/* The small one of another handle stays behind. */
+static void large_bodies_pass_other_handles(void **state)
+{
+	enum { SMALL = 200 };
+	struct call all[SMALL + 1];
+	char what[2 * SMALL + 3] = "B1";
+	struct calls s;
+	uint32_t tag = 2;
+
+	for (int i = 1; i <= SMALL; i++)
+		memcpy(&what[(size_t)i * 2], "s2", 3);
+	calls_init(&s, NULL, 8);
+	wait_all(&s, all, what);
+	for (; !calls_find(&s, 1, true); tag++) {
+		auto_buf frame = BUF_INIT(0);
+
+		assert_true(tag < 100);
+		assert_true(calls_next(&s, true, &frame));
+		calls_find(&s, tag, true);
+	}
+	for (tag--; tag <= SMALL + 1; tag++)
+		goes(&s, true, tag);
+}
+
+static void large_bodies_do_not_starve(void **state)
+{
+	struct call all[2], small;
+	struct calls s;
+	uint32_t last;
+	int n = 0;
+
+	calls_init(&s, NULL, 8);
+	wait_all(&s, all, "B0");
+	do {
+		auto_buf frame = BUF_INIT(0);
+
+		small = (struct call){ .tag = 9, .deadline_ms = INT64_MAX };
+		calls_wait(&s, &small);
+		assert_true(calls_next(&s, true, &frame));
+		last = calls_find(&s, 1, true) ? 1 : 9;
+		if (last == 9)
+			calls_find(&s, 9, true);
+		assert_true(++n < 100);
+	} while (last == 9);
+	assert_ptr_equal(calls_take_all(&s), &small);
+}
+
+/* --- deadlines ---------------------------------------------------------- */
 
 static void deadlines_are_kept(void **state)
 {
@@ -230,7 +335,7 @@ static void calls_that_wait_expire_too(void **state)
 
 	tally_init(&t);
 	for (int i = 0; i < 116; i++)
-		remote_send(r, &rq, deadline_after(30), count_end, &t);
+		remote_send(r, &rq, deadline_after(30), tally_end, &t);
 	tally_wait(&t, 116);
 	assert_int_equal(t.by_rc[ETIMEDOUT], 116);
 	end(r, &p);
@@ -264,6 +369,47 @@ static void late_answers_are_dropped(void **state)
 		CHECK_RC(stat_in(r, "/late", 2), -ETIMEDOUT);
 		CHECK_RC(stat_in(r, "/now", LONG_MS), 0);
 	}
+	end(r, &p);
+}
+
+struct late_open {
+	sem_t closed;
+	char tag[16], closed_handle[32];
+};
+
+/* The open is answered when it has been given up. */
+static void serve_late_open(struct peer *p, const struct peer_line *line)
+{
+	struct late_open *late = p->arg;
+
+	if (strcmp(line->op, "open") == 0) {
+		snprintf(late->tag, sizeof(late->tag), "%s", line->tag);
+		return;
+	}
+	if (strcmp(line->op, "close") == 0) {
+		snprintf(late->closed_handle, sizeof(late->closed_handle), "%s", line->args[0]);
+		peer_say(p, "= %s\n", line->tag);
+		sem_post(&late->closed);
+		return;
+	}
+	peer_say(p, "d %s %zu\n%s= %s 77\n", late->tag, strlen(RECORD), RECORD, late->tag);
+	answer_stat(p, line->tag);
+}
+
+static void a_handle_that_comes_too_late_is_closed(void **state)
+{
+	struct remote_request rq = { .op = OP_OPEN, .path = "/f", .flags = OPEN_READ };
+	struct remote_reply reply;
+	struct late_open late = { .tag = "" };
+	struct peer p;
+	struct remote *r = open_to(&p, serve_late_open, &late);
+
+	sem_init(&late.closed, 0, 0);
+	CHECK_RC(remote_call(r, &rq, deadline_after(5), &reply), -ETIMEDOUT);
+	remote_reply_fini(&reply);
+	CHECK_RC(stat_in(r, "/now", LONG_MS), 0);
+	sem_wait(&late.closed);
+	CHECK_TEXT(late.closed_handle, "77");
 	end(r, &p);
 }
 
@@ -321,14 +467,14 @@ static void broken_peers_are_dead_for_ever(void **state)
 	broken(OP_STAT, "d 77 1\nx");
 	broken(OP_STAT, "hello\n");
 	broken(OP_STAT, "= @\n"); /* no record */
-	broken(OP_STAT, "d @ 39\n" RECORD "= @ 3\n");
-	broken(OP_STAT, "d @ 78\n" RECORD RECORD "= @\n");
+	broken(OP_STAT, "d @ 44\n" RECORD "= @ 3\n");
+	broken(OP_STAT, "d @ 83\n" RECORD RECORD "= @\n");
 	broken(OP_STAT, "o @ 1\nx");
 	broken(OP_STAT, "s @ 1\n");
 	broken(OP_STAT, "i @ 1\n");
 	broken(OP_STAT, "d @ 3\nabc= @\n");
 	broken(OP_STAT, "= @\n= @\n");
-	broken(OP_OPEN, "d @ 39\n" RECORD "= @\n");
+	broken(OP_OPEN, "d @ 44\n" RECORD "= @\n");
 	broken(OP_OPEN, "= @ 5\n");
 	broken(OP_MKDIR, "= @\n");
 	broken(OP_UNLINK, "d @ 1\nx= @\n");
@@ -338,15 +484,48 @@ static void broken_peers_are_dead_for_ever(void **state)
 	broken(OP_READ, "d @ 2\nab= @ 3\n"); /* valid beyond what came */
 	broken(OP_READ, "d @ 2\nab= @\n");
 	broken(OP_READ, "d @ 1048577\n");
+	broken(OP_READ, "d @ 2\n\x10"
+			"a= @ 2 1\n"); /* packed, and nobody said that it may be */
+	broken(OP_ZREAD, "d @ 2\n\x10"
+			 "a= @ 3 1\n");
+	broken(OP_ZREAD, "d @ 2\n\x10"
+			 "a= @ 2 5\n"); /* more than asked for */
+	broken(OP_ZREAD, "d @ 2\n\x10"
+			 "a= @ 2 2\n"); /* it holds one byte */
+	broken(OP_ZREAD, "d @ 2\n\x10"
+			 "a= @ 2 0\n");
 	broken(OP_WRITE, "= @ 3\n");
 	broken(OP_WRITE, "= @ 5\n");
 	broken(OP_LIST, "= @\n");
 	broken(OP_LIST, "= @ 1\n");
-	broken(OP_LIST, "d @ 39\n" RECORD "= @ 1\n"); /* without a name */
+	broken(OP_LIST, "d @ 44\n" RECORD "= @ 1\n"); /* without a name */
 	broken(OP_READLINK, "d @ 3\na\\0b= @ 1\n");
 	broken(OP_STATFS, "= @ 1 2 3 4 5 6\n");
 	broken(OP_STATFS, "= @ 1 2 3 4 5 6 7 8\n");
 	broken(OP_FSYNC, "d @ 1\n");
+}
+
+static void what_is_packed_is_unpacked(void **state)
+{
+	struct remote_request rq = { .op = OP_ZREAD, .size = 4 };
+	struct remote_reply reply;
+
+	CHECK_RC(answer_with("d @ 5\n\x40"
+			     "abcd= @ 5 4\n",
+			 &rq, &reply),
+		-EBADMSG); /* content is never longer than what was asked for */
+	remote_reply_fini(&reply);
+	CHECK_RC(answer_with("d @ 4\n\x30"
+			     "abc= @ 4 3\n",
+			 &rq, &reply),
+		0);
+	assert_int_equal(reply.n, 3);
+	assert_memory_equal(reply.data, "abc", 3);
+	remote_reply_fini(&reply);
+	CHECK_RC(answer_with("d @ 4\nabcd= @ 3\n", &rq, &reply), 0);
+	assert_int_equal(reply.n, 3);
+	assert_memory_equal(reply.data, "abc", 3);
+	remote_reply_fini(&reply);
 }
 
 static void padding_is_cut_off(void **state)
@@ -369,9 +548,9 @@ static void listings_and_targets_arrive(void **state)
 	struct remote_request rq = { .op = OP_LIST, .path = "/" };
 	struct remote_reply reply;
 
-	CHECK_RC(answer_with("d @ 39\n41ed 1 2 1 0 0 5 8 1 2 3 0 0|||a/\n41ed d @ 31\n1 3 1 0 0 5 "
+	CHECK_RC(answer_with("d @ 40\n41ed 1 2 1 0 0 5 8 1 2 3 0 0||||a/\n41ed d @ 32\n1 3 1 0 0 5 "
 			     "8 1 2 3 0 "
-			     "0|||b c/\n= @ 2\n",
+			     "0||||b c/\n= @ 2\n",
 			 &rq, &reply),
 		0);
 	assert_int_equal(reply.entry_count, 2);
@@ -386,7 +565,7 @@ static void listings_and_targets_arrive(void **state)
 /* The conversation of one stat, cut after each number of bytes: an end, and never a success. */
 static void a_stream_cut_anywhere_is_an_error(void **state)
 {
-	size_t whole = strlen(PEER_HELLO) + strlen("d 1 39\n" RECORD "= 1\n");
+	size_t whole = strlen(PEER_HELLO) + strlen("d 1 44\n" RECORD "= 1\n");
 
 	for (size_t n = strlen(PEER_HELLO); n < whole; n++) {
 		struct pair_faults cut = { .cut_after = n };
@@ -411,7 +590,7 @@ static void serve_once(struct peer *p, const struct peer_line *line)
 static void a_flipped_byte_ends_in_time(void **state)
 {
 	size_t from = strlen(PEER_HELLO) + 1;
-	size_t to = from + strlen("d 1 39\n" RECORD "= 1\n");
+	size_t to = from + strlen("d 1 44\n" RECORD "= 1\n");
 
 	for (size_t n = from; n < to; n++) {
 		struct pair_faults flip = { .flip_at = n, .flip_bits = 1 << n % 8 };
@@ -473,241 +652,31 @@ static void garbage_instead_of_a_hello_is_refused(void **state)
 	peer_close(&p);
 }
 
-/* --- death -------------------------------------------------------------- */
-
-struct death {
-	sem_t told;
-	struct tally *tally;
-	int ended_before, rc;
-};
-
-static void note_death(void *arg, int rc)
-{
-	struct death *d = arg;
-
-	d->rc = rc;
-	d->ended_before = d->tally->by_rc[EPIPE];
-	sem_post(&d->told);
-}
-
-static void a_dying_peer_ends_all_calls_first(void **state)
-{
-	struct remote_request rq = { .op = OP_STAT, .path = "/" };
-	struct tally t;
-	struct death d = { .tally = &t };
-	struct peer p;
-	struct remote *r = open_to(&p, serve_nothing, NULL);
-
-	tally_init(&t);
-	sem_init(&d.told, 0, 0);
-	remote_on_death(r, note_death, &d);
-	for (int i = 0; i < 100; i++)
-		remote_send(r, &rq, deadline_after(LONG_MS), count_end, &t);
-	peer_hang_up(&p);
-	sem_wait(&d.told);
-	assert_int_equal(d.ended_before, 100);
-	CHECK_RC(d.rc, -EPIPE);
-	CHECK_RC(stat_in(r, "/", LONG_MS), -EPIPE);
-	remote_on_death(r, note_death, &d); /* too late: told at once */
-	sem_wait(&d.told);
-	end(r, &p);
-}
-
-static void *kill_it(void *arg)
-{
-	remote_kill(arg);
-	return NULL;
-}
-
-static void kill_wakes_everybody(void **state)
-{
-	pthread_t thread;
-	struct peer p;
-	struct remote *r = open_to(&p, serve_nothing, NULL);
-
-	pthread_create(&thread, NULL, kill_it, r);
-	CHECK_RC(stat_in(r, "/", LONG_MS), -EPIPE);
-	pthread_join(thread, NULL);
-	end(r, &p);
-}
-
-static void close_does_not_wait_for_a_mute_peer(void **state)
-{
-	struct remote_request rq = { .op = OP_STAT, .path = "/" };
-	struct tally t;
-	struct peer p;
-	struct remote *r = open_to(&p, serve_nothing, NULL);
-	int64_t start = clock_now_ms();
-
-	tally_init(&t);
-	remote_send(r, &rq, deadline_after(LONG_MS), count_end, &t);
-	remote_close(r, 30);
-	assert_in_range(clock_now_ms() - start, 30, 1000);
-	assert_int_equal(t.by_rc[EPIPE], 1);
-	peer_close(&p);
-}
-
-/* --- heartbeat ---------------------------------------------------------- */
-
-static void a_silent_peer_is_pinged_then_dead(void **state)
-{
-	struct pulse p = { .ping_ms = 15, .silence_ms = 45, .heard_ms = 100 };
-	int64_t due;
-
-	assert_int_equal(pulse_turn(&p, 114, 0, &due), PULSE_WAIT);
-	assert_int_equal(due, 115);
-	assert_int_equal(pulse_turn(&p, 115, 0, &due), PULSE_PING);
-	assert_int_equal(due, 145);
-	assert_int_equal(pulse_turn(&p, 144, 0, &due), PULSE_WAIT);
-	assert_int_equal(pulse_turn(&p, 145, 120, &due), PULSE_WAIT); /* it took something at 120 */
-	assert_int_equal(due, 165);
-	assert_int_equal(pulse_turn(&p, 165, 120, &due), PULSE_DEAD);
-}
-
-static void a_stopped_process_pings_before_it_judges(void **state)
-{
-	struct pulse p = { .ping_ms = 15, .silence_ms = 45, .heard_ms = 100 };
-	int64_t due;
-
-	assert_int_equal(pulse_turn(&p, 100000, 0, &due), PULSE_PING);
-	assert_int_equal(pulse_turn(&p, 100001, 0, &due), PULSE_WAIT);
-	assert_int_equal(due, 100030);
-}
-
-struct pings {
-	sem_t seen;
-};
-
-static void serve_pings(struct peer *p, const struct peer_line *line)
-{
-	struct pings *pings = p->arg;
-
-	peer_say(p, "= %s\n", line->tag);
-	sem_post(&pings->seen);
-}
-
-static void idle_streams_are_kept_alive(void **state)
-{
-	struct pings pings;
-	struct peer p;
-	struct remote *r;
-
-	sem_init(&pings.seen, 0, 0);
-	r = open_to(&p, serve_pings, &pings);
-	remote_heartbeat(r, 5, 10000);
-	for (int i = 0; i < 5; i++)
-		sem_wait(&pings.seen);
-	CHECK_RC(remote_dead(r), 0);
-	end(r, &p);
-}
-
-static void mute_streams_die(void **state)
-{
-	struct peer p;
-	struct remote *r = open_to(&p, serve_nothing, NULL);
-
-	remote_heartbeat(r, 20, 60);
-	CHECK_RC(stat_in(r, "/", LONG_MS), -ETIMEDOUT);
-	CHECK_RC(remote_dead(r), -ETIMEDOUT);
-	end(r, &p);
-}
-
-/* --- the queue ---------------------------------------------------------- */
-
-/* Nobody reads: sending never blocks, and ends at the ceiling. */
-static void the_queue_has_a_ceiling(void **state)
-{
-	static const char block[65536];
-	struct remote_request rq = { .op = OP_WRITE, .data = block, .n = sizeof(block) };
-	struct tally t;
-	int fds[2];
-	struct remote *r;
-	int sent = 0;
-
-	assert_int_equal(io_pair(fds), 0);
-	assert_int_equal(write(fds[0], PEER_HELLO, strlen(PEER_HELLO)), strlen(PEER_HELLO));
-	r = open_on(fds[1]);
-	tally_init(&t);
-	while (!t.by_rc[ENOBUFS] && sent < 2000) {
-		remote_send(r, &rq, deadline_after(LONG_MS), count_end, &t);
-		sent++;
-	}
-	assert_in_range(sent, REMOTE_QUEUE_MAX / 65536 / 2, REMOTE_QUEUE_MAX / 65536 + 20);
-	remote_close(r, 0);
-	assert_int_equal(t.by_rc[EPIPE], sent - 1);
-	close(fds[0]);
-}
-
-static void serve_writes(struct peer *p, const struct peer_line *line)
-{
-	auto_buf body = BUF_INIT(65536);
-	uint64_t *total = p->arg;
-
-	peer_body(p, 65536, &body);
-	for (size_t i = 0; i < body.len; i++)
-		*total += body.data[i] == (char)('a' + i % 26);
-	peer_say(p, "= %s %zu\n", line->tag, body.len);
-}
-
-static void large_bodies_go_through_the_queue_whole(void **state)
-{
-	char block[65536];
-	struct remote_request rq = { .op = OP_WRITE, .data = block, .n = sizeof(block) };
-	uint64_t total = 0;
-	struct tally t;
-	struct peer p;
-	struct remote *r = open_to(&p, serve_writes, &total);
-
-	for (size_t i = 0; i < sizeof(block); i++)
-		block[i] = (char)('a' + i % 26);
-	tally_init(&t);
-	for (int i = 0; i < 300; i++)
-		remote_send(r, &rq, deadline_after(LONG_MS), count_end, &t);
-	tally_wait(&t, 300);
-	assert_int_equal(t.by_rc[0], 300);
-	end(r, &p);
-	assert_int_equal(total, 300 * 65536);
-}
-
-static void what_the_image_lacks_is_refused_here(void **state)
-{
-	struct remote_request rq = { .op = OP_READ, .size = 4097 };
-	struct remote_reply reply;
-	struct peer p;
-	struct remote *r =
-		open_on(peer_open(&p, "hello sbx 1 sh max=4096 ops=read\n", serve_nothing, NULL));
-
-	CHECK_RC(stat_in(r, "/", LONG_MS), -ENOSYS);
-	CHECK_RC(remote_call(r, &rq, deadline_after(LONG_MS), &reply), -EMSGSIZE);
-	end(r, &p);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_come_in_any_order),
 		cmocka_unit_test(four_threads_call_at_once),
 		cmocka_unit_test(no_more_are_out_than_the_peer_wants),
+		cmocka_unit_test(a_patient_call_goes_before_what_comes_next),
+		cmocka_unit_test(a_patient_call_goes_though_nothing_follows),
+		cmocka_unit_test(small_ones_pass_large_bodies),
+		cmocka_unit_test(what_uses_the_same_handle_does_not_pass),
+		cmocka_unit_test(large_bodies_do_not_pass_their_own_handle),
+		cmocka_unit_test(large_bodies_pass_other_handles),
+		cmocka_unit_test(large_bodies_do_not_starve),
 		cmocka_unit_test(deadlines_are_kept),
 		cmocka_unit_test(calls_that_wait_expire_too),
 		cmocka_unit_test(late_answers_are_dropped),
+		cmocka_unit_test(a_handle_that_comes_too_late_is_closed),
 		cmocka_unit_test(broken_peers_are_dead_for_ever),
+		cmocka_unit_test(what_is_packed_is_unpacked),
 		cmocka_unit_test(padding_is_cut_off),
 		cmocka_unit_test(listings_and_targets_arrive),
 		cmocka_unit_test(a_stream_cut_anywhere_is_an_error),
 		cmocka_unit_test(a_flipped_byte_ends_in_time),
 		cmocka_unit_test(one_byte_at_a_time_is_enough),
 		cmocka_unit_test(garbage_instead_of_a_hello_is_refused),
-		cmocka_unit_test(a_dying_peer_ends_all_calls_first),
-		cmocka_unit_test(kill_wakes_everybody),
-		cmocka_unit_test(close_does_not_wait_for_a_mute_peer),
-		cmocka_unit_test(a_silent_peer_is_pinged_then_dead),
-		cmocka_unit_test(a_stopped_process_pings_before_it_judges),
-		cmocka_unit_test(idle_streams_are_kept_alive),
-		cmocka_unit_test(mute_streams_die),
-		cmocka_unit_test(the_queue_has_a_ceiling),
-		cmocka_unit_test(large_bodies_go_through_the_queue_whole),
-		cmocka_unit_test(what_the_image_lacks_is_refused_here),
 	};
 
 	return cmocka_run_group_tests_name("mux", tests, NULL, NULL);

@@ -3,7 +3,6 @@
  */
 #include "tests/lib/test.h"
 
-#include "plugin/mountinfo.h"
 #include "plugin/program.h"
 #include "plugin/quantity.h"
 #include "plugin/quote.h"
@@ -151,47 +150,6 @@ static void columns_line_up_and_foreign_bytes_are_escaped(void **state)
 	assert_int_equal(widths[0], strlen("x\\x1b[2J"));
 }
 
-static const char mountinfo[] =
-	"22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
-	"90 22 0:50 / /home/ann/my\\040sbx rw,nosuid,nodev - fuse.sbx kind/dev rw,user_id=0\n"
-	"91 22 0:51 / /mnt/other rw shared:2 master:3 - fuse.sshfs host: rw\n"
-	"92 22 0:52 / /mnt/two rw shared:4 - fuse.sbx sbx-local/default rw\n"
-	"broken line\n"
-	"93 22 0:52 / /mnt/x rw -\n";
-
-static void finds_our_mounts_among_others(void **state)
-{
-	auto_mounts m = { 0 };
-
-	mounts_parse(mountinfo, &m);
-	assert_int_equal(m.count, 2);
-	CHECK_TEXT(m.at[0].dir, "/home/ann/my sbx");
-	CHECK_TEXT(m.at[0].source, "kind/dev");
-	assert_true(mounts_has(&m, "/mnt/two"));
-	assert_false(mounts_has(&m, "/mnt/other"));
-	assert_false(mounts_has(&m, "/mnt"));
-}
-
-static void half_a_mount_list_is_no_crash(void **state)
-{
-	for (size_t n = 0; n < sizeof(mountinfo); n++) {
-		auto_free char *part = xstrndup(mountinfo, n);
-		auto_mounts m = { 0 };
-
-		mounts_parse(part, &m);
-		assert_true(m.count <= 2);
-	}
-}
-
-static void resolves_like_the_kernel(void **state)
-{
-	auto_free char *a = mount_resolve("/usr/../tmp/.");
-	auto_free char *none = mount_resolve("/no/such/folder");
-
-	CHECK_TEXT(a, "/tmp");
-	assert_null(none);
-}
-
 static void tells_how_a_program_ended(void **state)
 {
 	auto_args seven = { 0 };
@@ -217,9 +175,6 @@ int main(void)
 		cmocka_unit_test(names_are_pods_or_namespace_and_pod),
 		cmocka_unit_test(amounts_are_kubernetes_quantities),
 		cmocka_unit_test(columns_line_up_and_foreign_bytes_are_escaped),
-		cmocka_unit_test(finds_our_mounts_among_others),
-		cmocka_unit_test(half_a_mount_list_is_no_crash),
-		cmocka_unit_test(resolves_like_the_kernel),
 		cmocka_unit_test(tells_how_a_program_ended),
 	};
 

@@ -1,30 +1,9 @@
 /*
  * The Pod of a new sandbox.
  */
-#include "tests/lib/test.h"
-
-#include "common/kube/json.h"
-#include "plugin/cli.h"
-#include "plugin/pod.h"
+#include "tests/unit/podfix.h"
 
 #include <errno.h>
-
-static struct pod_wish plain(void)
-{
-	return (struct pod_wish){ .name = "web", .ns = "dev", .now_ms = 1700000000000 };
-}
-
-static cJSON *build(const struct pod_wish *w, const char *base)
-{
-	auto_json b = base ? json_parse(base, strlen(base)) : NULL;
-	struct err err = { 0 };
-	cJSON *pod = NULL;
-	int rc = pod_build(w, b, &pod, &err);
-
-	if (rc < 0)
-		fail_msg("%s", err.text);
-	return pod;
-}
 
 static const char *label(const cJSON *pod, const char *name)
 {
@@ -78,12 +57,12 @@ static void runtimes_have_their_images(void **state)
 	auto_json python = NULL;
 	auto_json other = NULL;
 
-	w.runtime = "node";
+	w.o.runtime = "node";
 	node = build(&w, NULL);
 	CHECK_TEXT(json_str(node, "spec.containers[0].image", ""), "node:20-alpine");
 	CHECK_TEXT(label(node, "computesdk.io/runtime"), "node");
-	w.runtime = "python";
-	w.image = "mine:1";
+	w.o.runtime = "python";
+	w.o.image = "mine:1";
 	python = build(&w, NULL);
 	CHECK_TEXT(json_str(python, "spec.containers[0].image", ""), "mine:1");
 	CHECK_TEXT(label(python, "computesdk.io/runtime"), "python");
@@ -117,13 +96,13 @@ static void wishes_are_granted(void **state)
 	struct pod_wish w = plain();
 	auto_json pod = NULL;
 
-	w.env = &envs;
-	w.meta = &metas;
-	w.ttl_ms = 90500;
-	w.user = "1000:100";
-	w.service_account = "builder";
-	w.runtime_class = "gvisor";
-	w.pull_policy = "Always";
+	w.o.env = envs;
+	w.o.meta = metas;
+	w.o.ttl_ms = 90500;
+	w.o.user = "1000:100";
+	w.o.service_account = "builder";
+	w.o.runtime_class = "gvisor";
+	w.o.pull_policy = "Always";
 	pod = build(&w, NULL);
 	assert_int_equal(cJSON_GetArraySize(json_at(pod, "spec.containers[0].env")), 2);
 	CHECK_TEXT(json_str(pod, "spec.containers[0].env[0].value", ""), "x=y");
@@ -131,7 +110,8 @@ static void wishes_are_granted(void **state)
 	CHECK_TEXT(annotation(pod, "computesdk.io/meta-owner"), "ann");
 	CHECK_TEXT(annotation(pod, "computesdk.io/meta-note"), "");
 	CHECK_HAS(annotation(pod, "kubectl-sbx/expires-at"), "2023-11-14T22:14:50");
-	assert_int_equal((int)json_num(pod, "spec.activeDeadlineSeconds", 0), 91);
+	assert_int_equal((int)json_num(pod, "spec.activeDeadlineSeconds", 0), 86400);
+	CHECK_TEXT(json_str(pod, "spec.containers[0].command[4]", ""), "91");
 	assert_int_equal(
 		(int)json_num(pod, "spec.containers[0].securityContext.runAsUser", 0), 1000);
 	assert_int_equal(
@@ -146,8 +126,8 @@ static void defaults_never_contradict_wishes(void **state)
 	struct pod_wish w = plain();
 	auto_json pod = NULL;
 
-	w.cpu = "2";
-	w.limit_memory = "64Mi";
+	w.o.cpu = "2";
+	w.o.limit_memory = "64Mi";
 	pod = build(&w, NULL);
 	CHECK_TEXT(json_str(pod, "spec.containers[0].resources.requests.cpu", ""), "2");
 	CHECK_TEXT(json_str(pod, "spec.containers[0].resources.limits.cpu", ""), "2");
@@ -161,7 +141,7 @@ static void a_base_keeps_what_it_says(void **state)
 	auto_json pod = NULL;
 
 	w.name = NULL;
-	w.memory = "1Gi";
+	w.o.memory = "1Gi";
 	pod = build(&w,
 		"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"mine\","
 		"\"uid\":\"x\",\"labels\":{\"app\":\"a\",\"computesdk.io/runtime\":\"ruby\"}},"
@@ -278,23 +258,23 @@ static void bad_wishes_are_refused(void **state)
 		{ { .name = "a23456789012345678901234567890123456789012345678901234567890" },
 			"1 to 59" },
 		{ { .name = "a.b" }, "cannot be a sandbox's name" },
-		{ { .runtime = "ruby" }, "node or python" },
-		{ { .image = "" }, "--image wants" },
-		{ { .image = "a b" }, "--image wants" },
-		{ { .env = &env }, "-e wants NAME=VALUE" },
-		{ { .env = &env2 }, "-e wants NAME=VALUE" },
-		{ { .meta = &meta }, "--meta wants KEY=VALUE" },
-		{ { .cpu = "lots" }, "--cpu wants an amount" },
-		{ { .limit_memory = "1gb" }, "--limit-memory wants an amount" },
-		{ { .memory = "64Mi", .limit_memory = "32Mi" }, "--memory 64Mi is more than" },
-		{ { .cpu = "1", .limit_cpu = "900m" }, "--cpu 1 is more than" },
-		{ { .user = "root" }, "--user wants numbers" },
-		{ { .user = "1:" }, "--user wants numbers" },
-		{ { .user = "-1" }, "--user wants numbers" },
-		{ { .pull_policy = "always" }, "--pull-policy is" },
-		{ { .service_account = "A" }, "--service-account wants" },
-		{ { .runtime_class = "a/b" }, "--runtime-class wants" },
-		{ { .ttl_ms = 5 }, "at least a second" },
+		{ { .o.runtime = "ruby" }, "node or python" },
+		{ { .o.image = "" }, "--image wants" },
+		{ { .o.image = "a b" }, "--image wants" },
+		{ { .o.env = env }, "-e wants NAME=VALUE" },
+		{ { .o.env = env2 }, "-e wants NAME=VALUE" },
+		{ { .o.meta = meta }, "--meta wants KEY=VALUE" },
+		{ { .o.cpu = "lots" }, "--cpu wants an amount" },
+		{ { .o.limit_memory = "1gb" }, "--limit-memory wants an amount" },
+		{ { .o.memory = "64Mi", .o.limit_memory = "32Mi" }, "--memory 64Mi is more than" },
+		{ { .o.cpu = "1", .o.limit_cpu = "900m" }, "--cpu 1 is more than" },
+		{ { .o.user = "root" }, "--user wants numbers" },
+		{ { .o.user = "1:" }, "--user wants numbers" },
+		{ { .o.user = "-1" }, "--user wants numbers" },
+		{ { .o.pull_policy = "always" }, "--pull-policy is" },
+		{ { .o.service_account = "A" }, "--service-account wants" },
+		{ { .o.runtime_class = "a/b" }, "--runtime-class wants" },
+		{ { .o.ttl_ms = 5 }, "at least a second" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {

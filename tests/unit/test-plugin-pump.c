@@ -13,7 +13,7 @@
 
 #define DEADLINE_MS 20000
 
-struct sink {
+struct drained {
 	pthread_t thread;
 	int fd;
 	struct buf got;
@@ -21,7 +21,7 @@ struct sink {
 
 static void *drain(void *arg)
 {
-	struct sink *s = arg;
+	struct drained *s = arg;
 	char bytes[8192];
 	ssize_t n;
 
@@ -30,7 +30,7 @@ static void *drain(void *arg)
 	return NULL;
 }
 
-static int sink_open(struct sink *s)
+static int drain_open(struct drained *s)
 {
 	int fds[2];
 
@@ -41,7 +41,7 @@ static int sink_open(struct sink *s)
 	return fds[1];
 }
 
-static void sink_end(struct sink *s, int writer)
+static void drain_end(struct drained *s, int writer)
 {
 	close(writer);
 	pthread_join(s->thread, NULL);
@@ -50,7 +50,7 @@ static void sink_end(struct sink *s, int writer)
 
 struct result {
 	struct pump_end end;
-	struct sink out, err;
+	struct drained out, err;
 	struct err why;
 	int rc;
 };
@@ -76,11 +76,11 @@ static void run(struct result *r, const char *script, int in)
 	};
 
 	*r = (struct result){ 0 };
-	spec.out = sink_open(&r->out);
-	spec.err = sink_open(&r->err);
+	spec.out[0].fd = drain_open(&r->out);
+	spec.out[1].fd = drain_open(&r->err);
 	r->rc = pump_run(&spec, &r->end, &r->why);
-	sink_end(&r->out, spec.out);
-	sink_end(&r->err, spec.err);
+	drain_end(&r->out, spec.out[0].fd);
+	drain_end(&r->err, spec.out[1].fd);
 	close(spec.signals);
 }
 
@@ -151,7 +151,7 @@ static void a_reader_that_goes_ends_the_writer(void **state)
 		.run = { .script = "exec yes", .n = 8 },
 		.start_deadline_ms = deadline_after(DEADLINE_MS),
 		.in = -1,
-		.err = 2,
+		.out[1].fd = 2,
 		.signals = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 	};
 	struct pump_end end;
@@ -159,7 +159,7 @@ static void a_reader_that_goes_ends_the_writer(void **state)
 
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	close(fds[0]);
-	spec.out = fds[1];
+	spec.out[0].fd = fds[1];
 	CHECK_RC(pump_run(&spec, &end, NULL), 0);
 	assert_int_equal(run_end_status(&end.run), 128 + SIGPIPE);
 	close(fds[1]);
@@ -174,8 +174,7 @@ static void a_run_that_cannot_start_says_why(void **state)
 		.run = { .script = "true", .n = 4 },
 		.start_deadline_ms = deadline_after(1000),
 		.in = -1,
-		.out = 1,
-		.err = 2,
+		.out = { { .fd = 1 }, { .fd = 2 } },
 		.signals = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 	};
 	struct pump_end end;

@@ -23,7 +23,7 @@ static struct remote *open_to(struct peer *p, const char *hello,
 	return r;
 }
 
-#define RECORD "81a4 1 42 1 0 0 5 8 1 2 3 0 0|.5|.25|/\n"
+#define RECORD "81a4 1 42 1 0 0 5 8 1 2 3 0 0|.5|.25|.125|/\n"
 
 static void serve_well(struct peer *p, const struct peer_line *line)
 {
@@ -89,6 +89,212 @@ static void bodies_go_as_text_where_the_agent_wants_it(void **state)
 	remote_close(r, 0);
 	peer_close(&p);
 	assert_string_equal(notes.data, "1 write 3 0 4\na\\0012\\0000b\n");
+}
+
+/* --- a file's first bytes ------------------------------------------------- */
+
+/* Says its arg, # being the tag, to whatever is asked. */
+static void serve_text(struct peer *p, const struct peer_line *line)
+{
+	auto_buf out = BUF_INIT(65536);
+
+	for (const char *c = p->arg; *c; c++) {
+		if (*c == '#')
+			buf_str(&out, line->tag);
+		else
+			buf_char(&out, *c);
+	}
+	peer_send(p, out.data, out.len);
+}
+
+static void serve_and_hang_up(struct peer *p, const struct peer_line *line)
+{
+	serve_text(p, line);
+	peer_hang_up(p);
+}
+
+static int ask(const struct remote_request *rq, const char *answer, struct remote_reply *ret);
+
+#define OPEN_AHEAD                                                                                 \
+	{                                                                                          \
+		.op = OP_OPEN, .path = "/f", .flags = OPEN_READ, .size = 8                         \
+	}
+
+static void first_bytes_come_with_open_or_do_not(void **state)
+{
+	struct remote_request rq = OPEN_AHEAD;
+	struct remote_reply y;
+
+	CHECK_RC(ask(&rq, "d # 52\n" RECORD "hello/\nx= # 7 8\n", &y), 0);
+	assert_true(y.has_attr && y.has_ahead);
+	assert_int_equal(y.handle, 7);
+	assert_int_equal(y.n, 8);
+	assert_memory_equal(y.data, "hello/\nx", 8);
+	remote_reply_fini(&y);
+	CHECK_RC(ask(&rq, "d # 44\n" RECORD "d # 5\nhello= # 7 3\n", &y), 0);
+	assert_int_equal(y.n, 3);
+	remote_reply_fini(&y);
+	CHECK_RC(ask(&rq, "d # 44\n" RECORD "= # 7 0\n", &y), 0);
+	assert_true(y.has_ahead);
+	assert_int_equal(y.n, 0);
+	remote_reply_fini(&y);
+	CHECK_RC(ask(&rq, "d # 44\n" RECORD "= # 7\n", &y), 0);
+	assert_false(y.has_ahead);
+	assert_null(y.data);
+	remote_reply_fini(&y);
+}
+
+static void peeks_have_attributes_and_bytes(void **state)
+{
+	struct remote_request rq = { .op = OP_PEEK, .path = "/f", .size = 8 };
+	struct remote_reply y;
+
+	CHECK_RC(ask(&rq, "d # 49\n" RECORD "hello= # 5\n", &y), 0);
+	assert_int_equal(y.attr.ino, 42);
+	assert_int_equal(y.n, 5);
+	remote_reply_fini(&y);
+	CHECK_RC(ask(&rq, "! # ELOOP -\n", &y), -ELOOP);
+	CHECK_RC(ask(&rq, "d # 49\n" RECORD "hello= #\n", &y), -EBADMSG);
+	CHECK_RC(ask(&rq, "d # 5\nhello= # 5\n", &y), -EBADMSG);
+	rq.size = 65537;
+	CHECK_RC(ask(&rq, "", &y), -EMSGSIZE);
+}
+
+/* More than was asked for, fewer than counted, no record: each ends the stream. */
+static void first_bytes_that_cannot_be_are_refused(void **state)
+{
+	static const char *const bad[] = { "d # 53\n" RECORD "hello/\nxy= # 7 8\n",
+		"d # 49\n" RECORD "hello= # 7 6\n", "d # 49\n" RECORD "hello= # 7\n",
+		"d # 5\nhello= # 7 5\n", "= # 7 0\n",
+		"d # 43\n81a4 1 42 1 0 0 5 8 1 2 3 0 0|.5|.25|.125|/= # 7 0\n",
+		"d # 49\n" RECORD "hello= # 7 5 1\n", "d # 49\n" RECORD "hello= # 7 x\n",
+		"d # 49\n" RECORD "hello= #\n", "d # 44\n" RECORD "= # 7 9223372036854775808\n" };
+	struct remote_request rq = OPEN_AHEAD;
+	struct remote_reply y;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK_RC(ask(&rq, bad[i], &y), -EBADMSG);
+}
+
+/* Truncated at each length: never an answer. Each byte changed: an answer that fits, or none. */
+static void cut_or_changed_first_bytes_are_refused_or_harmless(void **state)
+{
+	static const char whole[] = "d 1 49\n" RECORD "hello= 1 7 5\n";
+	struct remote_request rq = OPEN_AHEAD;
+
+	for (size_t i = 0; i < sizeof(whole) - 1; i++) {
+		char flipped[sizeof(whole)];
+		struct remote_reply y;
+		struct peer p;
+		struct remote *r;
+		int rc;
+
+		memcpy(flipped, whole, sizeof(whole));
+		flipped[i] ^= 0x15;
+		r = open_to(&p, PEER_HELLO, serve_text, flipped);
+		rc = remote_call(r, &rq, deadline_after(50), &y);
+		assert_true(rc != 0 || (y.has_attr && y.n <= 8));
+		remote_reply_fini(&y);
+		remote_close(r, 0);
+		peer_close(&p);
+	}
+	for (size_t i = 0; i < sizeof(whole) - 1; i++) {
+		char cut[sizeof(whole)];
+		struct remote_reply y;
+		struct peer p;
+		struct remote *r;
+
+		memcpy(cut, whole, sizeof(whole));
+		cut[i] = '\0';
+		r = open_to(&p, PEER_HELLO, serve_and_hang_up, cut);
+		CHECK_RC(remote_call(r, &rq, deadline_after(5000), &y), -EPIPE);
+		remote_reply_fini(&y);
+		remote_close(r, 0);
+		peer_close(&p);
+	}
+}
+
+/* --- kept runs ------------------------------------------------------------ */
+
+#define KEPT(id) id " running 0 1 1 1 0 0 0 0 0 0 0 2 ls\n"
+
+static int ask(const struct remote_request *rq, const char *answer, struct remote_reply *ret)
+{
+	auto_free char *copy = xstrdup(answer);
+	struct peer p;
+	struct remote *r = open_to(&p, PEER_HELLO, serve_text, copy);
+	int rc = remote_call(r, rq, deadline_after(5000), ret);
+
+	/* Only what breaks the protocol breaks the stream: who was told of it first, is told again. */
+	if (rc == -EBADMSG) {
+		struct remote_reply again;
+
+		CHECK_RC(remote_call(r, &(struct remote_request){ .op = OP_PING },
+				 deadline_after(5000), &again),
+			-EBADMSG);
+	}
+	CHECK_RC(remote_dead(r), rc == -EBADMSG ? -EBADMSG : 0);
+	remote_close(r, 0);
+	peer_close(&p);
+	return rc;
+}
+
+static void kept_runs_are_listed(void **state)
+{
+	struct remote_request rq = { .op = OP_RUNS };
+	auto_buf many = BUF_INIT(65536);
+	struct remote_reply y, moved;
+
+	CHECK_RC(ask(&rq, "= # 0\n", &y), 0);
+	assert_int_equal(y.kept_count, 0);
+	remote_reply_fini(&y);
+	CHECK_RC(ask(&rq, "d # 37\n" KEPT("2") "d # 74\n" KEPT("1") KEPT("2") "= # 3\n", &y), 0);
+	assert_int_equal(y.kept_count, 2);
+	remote_reply_move(&moved, &y);
+	assert_null(y.kept);
+	assert_int_equal(moved.kept[0].id, 1);
+	assert_string_equal(moved.kept[1].script, "ls");
+	remote_reply_fini(&moved);
+	CHECK_RC(ask(&rq, "d # 37\n" KEPT("2") "= # 2\n", &y), -EBADMSG);
+	CHECK_RC(ask(&rq, "d # 36\n" KEPT("2") "= # 1\n", &y), -EBADMSG);
+	CHECK_RC(ask(&rq, "d # 37\n" KEPT("2") "=\n", &y), -EBADMSG);
+	CHECK_RC(ask(&rq, "d # 37\n" KEPT("x") "= # 1\n", &y), -EBADMSG);
+	CHECK_RC(ask(&rq, "! # EIO -\n", &y), -EIO);
+	for (int i = 0; i <= 100; i++)
+		buf_str(&many, "d # 37\n" KEPT("2"));
+	buf_str(&many, "= # 101\n");
+	CHECK_RC(ask(&rq, buf_text(&many), &y), -EMSGSIZE);
+}
+
+static void scripts_arrive_whole(void **state)
+{
+	struct remote_request rq = { .op = OP_SCRIPT, .handle = 3 };
+	struct remote_reply y;
+
+	CHECK_RC(ask(&rq, "d # 3\nls d # 4\n\n-l\n= # 6\n", &y), 0);
+	assert_int_equal(y.n, 6);
+	assert_memory_equal(y.data, "ls \n-l", 6);
+	remote_reply_fini(&y);
+	CHECK_RC(ask(&rq, "d # 3\nls = # 4\n", &y), -EBADMSG);
+	rq.handle = 0;
+	CHECK_RC(ask(&rq, "= # 0\n", &y), -EINVAL);
+}
+
+static void what_has_no_content_is_done_or_refused(void **state)
+{
+	struct remote_request rq = { .op = OP_SIGNAL, .handle = 3, .signal = "TERM" };
+	struct remote_reply y;
+
+	CHECK_RC(ask(&rq, "= #\n", &y), 0);
+	CHECK_RC(ask(&rq, "! # ESRCH -\n", &y), -ESRCH);
+	CHECK_RC(ask(&rq, "= # 1\n", &y), -EBADMSG);
+	CHECK_RC(ask(&rq, "d # 1\nx", &y), -EBADMSG);
+	rq = (struct remote_request){ .op = OP_FORGET, .handle = 3 };
+	CHECK_RC(ask(&rq, "! # EBUSY -\n", &y), -EBUSY);
+	rq = (struct remote_request){
+		.op = OP_PAST, .handle = 3, .stream = 1, .data = "", .n = 65537
+	};
+	CHECK_RC(ask(&rq, "", &y), -EMSGSIZE);
 }
 
 /* --- hello and the agent in sh ------------------------------------------ */
@@ -162,7 +368,11 @@ static void work_in(struct remote *r, const char *dir)
 	assert_int_equal(y.n, 4);
 	assert_memory_equal(y.data, "\0b\nc", 4);
 	CHECK_RC(do_it(r, RQ(.op = OP_CLOSE, .handle = handle), &y), 0);
-	CHECK_RC(do_it(r, RQ(.op = OP_CHMOD, .path = file, .mode = 0600), &y), 0);
+	CHECK_RC(do_it(r,
+			 RQ(.op = OP_SET, .path = file, .sets = SET_MODE, .mode = 0600,
+				 SET_NO_OWNER, SET_NO_TIMES),
+			 &y),
+		0);
 	assert_int_equal(y.attr.size, 5);
 	CHECK_RC(do_it(r, RQ(.op = OP_LIST, .path = dir), &y), 0);
 	assert_int_equal(y.entry_count, 1);
@@ -221,6 +431,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_attributes),
 		cmocka_unit_test(bodies_go_as_text_where_the_agent_wants_it),
+		cmocka_unit_test(first_bytes_come_with_open_or_do_not),
+		cmocka_unit_test(peeks_have_attributes_and_bytes),
+		cmocka_unit_test(first_bytes_that_cannot_be_are_refused),
+		cmocka_unit_test(cut_or_changed_first_bytes_are_refused_or_harmless),
+		cmocka_unit_test(kept_runs_are_listed),
+		cmocka_unit_test(scripts_arrive_whole),
+		cmocka_unit_test(what_has_no_content_is_done_or_refused),
 		cmocka_unit_test(programs_that_are_not_there_are_told),
 		cmocka_unit_test(half_an_agent_is_never_evaluated),
 		cmocka_unit_test(the_loader_leaves_what_follows),

@@ -1,89 +1,20 @@
 #include "tests/lib/test.h"
+#include "tests/lib/pair.h"
 #include "tests/lib/peer.h"
+#include "tests/lib/seen.h"
 
 #include "common/base/clock.h"
 #include "common/remote/hello.h"
 #include "common/remote/proto.h"
 #include "common/remote/remote.h"
 
-#include <semaphore.h>
 #include <sys/wait.h>
 
 #define LONG_MS 30000
 
-/* One run as its owner sees it. Filled by the reader thread, read after ended. */
-struct seen {
-	struct run *run;
-	sem_t started, credit, ended;
-	int pid;
-	size_t input_bytes;
-	struct buf out, err_out;
-	uint64_t n[2];
-	bool returns_credit;
-	struct run_end end;
-};
-
-static void on_started(void *arg, int pid)
-{
-	struct seen *s = arg;
-
-	s->pid = pid;
-	sem_post(&s->started);
-}
-
-static void on_output(void *arg, int stream, const void *bytes, size_t n)
-{
-	struct seen *s = arg;
-
-	s->n[stream - 1] += n;
-	buf_add(stream == 1 ? &s->out : &s->err_out, bytes, n);
-	if (s->returns_credit)
-		run_more(s->run, stream, n);
-}
-
-static void on_input(void *arg, size_t n)
-{
-	struct seen *s = arg;
-
-	s->input_bytes += n;
-	sem_post(&s->credit);
-}
-
-static void on_ended(void *arg, const struct run_end *end)
-{
-	struct seen *s = arg;
-
-	s->end = *end;
-	sem_post(&s->ended);
-}
-
-static const struct run_ops seen_ops = { on_started, on_output, on_input, on_ended };
-
-static void start_with(
-	struct seen *s, struct remote *r, const struct run_spec *spec, bool returns_credit)
-{
-	memset(s, 0, sizeof(*s));
-	buf_init(&s->out, 4096);
-	buf_init(&s->err_out, 4096);
-	sem_init(&s->started, 0, 0);
-	sem_init(&s->credit, 0, 0);
-	sem_init(&s->ended, 0, 0);
-	s->returns_credit = returns_credit;
-	remote_run(r, spec, &seen_ops, s, &s->run);
-}
-
 static void start(struct seen *s, struct remote *r, const struct run_spec *spec)
 {
-	start_with(s, r, spec, true);
-}
-
-static void finish(struct seen *s)
-{
-	while (sem_wait(&s->ended) < 0)
-		;
-	run_unref(s->run);
-	buf_fini(&s->out);
-	buf_fini(&s->err_out);
+	seen_start(s, r, spec, true);
 }
 
 static struct remote *open_to(
@@ -115,7 +46,7 @@ static void serve_script(struct peer *p, const struct peer_line *line)
 
 	buf_printf(notes, "%s\n", line->text);
 	if (strcmp(line->op, "run") == 0)
-		peer_body(p, strtoul(line->args[4], NULL, 10), &body);
+		peer_body(p, strtoul(line->args[6], NULL, 10), &body);
 	else if (strcmp(line->op, "env") == 0 || strcmp(line->op, "in") == 0)
 		peer_body(p, strtoul(line->args[line->op[0] == 'i'], NULL, 10), notes);
 	if (strcmp(line->op, "env") == 0)
@@ -149,10 +80,10 @@ static void outputs_and_end_arrive(void **state)
 	sem_post(&s.ended);
 	CHECK_RC(run_kill(s.run, "TERM"), -ESRCH);
 	CHECK_RC(run_input(s.run, "x", 1), -EPIPE);
-	finish(&s);
+	seen_finish(&s);
 	remote_close(r, 0);
 	peer_close(&p);
-	assert_non_null(strstr(notes.data, " run /a\\0040b 5000 1024 - 50\n"));
+	assert_non_null(strstr(notes.data, " run /a\\0040b - 5000 1024 - 0 50\n"));
 	assert_non_null(strstr(notes.data, " o 3\n"));
 }
 
@@ -163,7 +94,7 @@ static void lost_with(const char *text, int rc, bool dead)
 	struct remote *r = open_to(&p, serve_script, &notes);
 	struct seen s;
 
-	start_with(&s, r, SPEC(text), false);
+	seen_start(&s, r, SPEC(text), false);
 	sem_wait(&s.ended);
 	if (s.end.state != RUN_LOST || s.end.rc != rc)
 		fail_msg("'%s' gave %d, %s", text, s.end.state, errno_name(s.end.rc));
@@ -176,7 +107,7 @@ static void lost_with(const char *text, int rc, bool dead)
 		CHECK_RC(reply.rc, rc);
 	}
 	sem_post(&s.ended);
-	finish(&s);
+	seen_finish(&s);
 	remote_close(r, 0);
 	peer_close(&p);
 }
@@ -213,7 +144,7 @@ static void a_window_is_for_each_output(void **state)
 	assert_int_equal(s.end.state, RUN_EXITED);
 	assert_int_equal(s.end.code, 3);
 	sem_post(&s.ended);
-	finish(&s);
+	seen_finish(&s);
 	remote_close(r, 0);
 	peer_close(&p);
 }
@@ -242,7 +173,7 @@ static void input_keeps_to_its_credit(void **state)
 	remote_close(r, 50); /* bye is not answered */
 	CHECK_RC(run_kill(s.run, "TERM"), -ESRCH);
 	CHECK_RC(run_more(s.run, 1, 5), 0);
-	finish(&s);
+	seen_finish(&s);
 	assert_int_equal(s.end.state, RUN_LOST);
 	CHECK_RC(s.end.rc, -EPIPE);
 	peer_close(&p);
@@ -258,7 +189,7 @@ static void serve_when_pinged(struct peer *p, const struct peer_line *line)
 
 	buf_printf(notes, "%s\n", line->text);
 	if (strcmp(line->op, "run") == 0)
-		peer_body(p, strtoul(line->args[4], NULL, 10), &body);
+		peer_body(p, strtoul(line->args[6], NULL, 10), &body);
 	else if (strcmp(line->op, "ping") == 0)
 		peer_say(p, "s 1 5\n= %s\n", line->tag);
 	else if (strcmp(line->op, "kill") == 0)
@@ -279,7 +210,7 @@ static void what_is_said_before_the_start_is_kept(void **state)
 	CHECK_RC(run_kill(s.run, "KILL"), 0);
 	CHECK_RC(run_kill(s.run, "TERM"), 0);
 	CHECK_RC(remote_call(r, &ping, deadline_after(LONG_MS), &reply), 0);
-	finish(&s);
+	seen_finish(&s);
 	assert_int_equal(run_end_status(&s.end), 137);
 	remote_close(r, 0);
 	peer_close(&p);
@@ -289,22 +220,42 @@ static void what_is_said_before_the_start_is_kept(void **state)
 static void env_goes_right_before(void **state)
 {
 	static const char *const env[] = { "A=1 2", "B_2=x\ny", NULL };
-	static const char *const bad[] = { "no", NULL };
 	auto_buf notes = BUF_INIT(65536);
 	struct peer p;
 	struct remote *r = open_to(&p, serve_script, &notes);
 	struct seen s;
 
 	start(&s, r, SPEC("s @ 1\n= @ exited 0 0 0\n", .env = env));
-	finish(&s);
+	seen_finish(&s);
 	assert_int_equal(s.end.state, RUN_EXITED);
-	start(&s, r, SPEC("", .env = bad));
-	finish(&s);
-	CHECK_RC(s.end.rc, -EINVAL);
 	remote_close(r, 0);
 	peer_close(&p);
-	assert_non_null(
-		strstr(notes.data, "2 env 22\nA=1\\00402\nB_2=x\\0012y\n1 run - 0 1024 - 23\n"));
+	assert_non_null(strstr(
+		notes.data, "2 env 22\nA=1\\00402\nB_2=x\\0012y\n1 run - - 0 1024 - 0 23\n"));
+}
+
+static void any_name_of_an_environment_is_taken(void **state)
+{
+	static const char *const env[] = { "a.b-c=1", "1=2", NULL };
+	static const char *const bad[] = { "", "no", "=x", "a\nb=x" };
+	auto_buf notes = BUF_INIT(65536);
+	struct peer p;
+	struct remote *r = open_to(&p, serve_script, &notes);
+	struct seen s;
+
+	start(&s, r, SPEC("s @ 1\n= @ exited 0 0 0\n", .env = env));
+	seen_finish(&s);
+	assert_int_equal(s.end.state, RUN_EXITED);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		const char *const one[] = { bad[i], NULL };
+
+		start(&s, r, SPEC("", .env = one));
+		seen_finish(&s);
+		CHECK_RC(s.end.rc, -EINVAL);
+	}
+	remote_close(r, 0);
+	peer_close(&p);
+	assert_non_null(strstr(notes.data, "2 env 12\na.b-c=1\n1=2\n"));
 }
 
 static void serve_without_env(struct peer *p, const struct peer_line *line)
@@ -317,7 +268,7 @@ static void serve_without_env(struct peer *p, const struct peer_line *line)
 		peer_body(p, strtoul(line->args[0], NULL, 10), &body);
 		peer_say(p, "! %s ENOSPC -\n", line->tag);
 	} else if (strcmp(line->op, "run") == 0) {
-		peer_body(p, strtoul(line->args[4], NULL, 10), &body);
+		peer_body(p, strtoul(line->args[6], NULL, 10), &body);
 		peer_say(p, "s %s 5\n", line->tag);
 	} else if (strcmp(line->op, "kill") == 0) {
 		peer_say(p, "= %s signaled 9 0 0\n", line->args[0]);
@@ -333,9 +284,10 @@ static void a_run_without_its_env_is_lost(void **state)
 	struct seen s;
 
 	start(&s, r, SPEC("x", .env = env));
-	finish(&s);
+	seen_finish(&s);
 	assert_int_equal(s.end.state, RUN_LOST);
 	CHECK_RC(s.end.rc, -ENOSPC);
+	assert_non_null(strstr(s.end.err.text, "environment"));
 	CHECK_RC(remote_dead(r), 0);
 	remote_close(r, 0);
 	peer_close(&p);
@@ -351,11 +303,11 @@ static void too_large_scripts_are_refused(void **state)
 	struct seen s;
 
 	start(&s, r, &(struct run_spec){ .script = script, .n = PROTO_SCRIPT_MAX + 1 });
-	finish(&s);
+	seen_finish(&s);
 	CHECK_RC(s.end.rc, -EFBIG);
 	assert_int_equal(s.end.state, RUN_LOST);
 	start(&s, r, SPEC("x", .cwd = "relative"));
-	finish(&s);
+	seen_finish(&s);
 	CHECK_RC(s.end.rc, -EINVAL);
 	remote_close(r, 0);
 	peer_close(&p);
@@ -374,12 +326,73 @@ static void runs_do_not_keep_calls_waiting(void **state)
 		sem_wait(&s[i].started);
 	peer_hang_up(&p);
 	for (int i = 0; i < 40; i++) {
-		finish(&s[i]);
+		seen_finish(&s[i]);
 		assert_int_equal(s[i].end.state, RUN_LOST);
 		CHECK_RC(s[i].end.rc, -EPIPE);
 	}
 	remote_close(r, 0);
 	peer_close(&p);
+}
+
+/* --- on a bad line ------------------------------------------------------------ */
+
+#define KEPT_TALK "s @ 5 7\no @ 3\nabce @ 1\nx= @ exited 0 3 1 0 0\n"
+
+static void serve_and_hang_up(struct peer *p, const struct peer_line *line)
+{
+	serve_script(p, line);
+	if (strcmp(line->op, "run") == 0)
+		peer_hang_up(p);
+}
+
+static void talk_over(const struct pair_faults *faults, struct seen *s)
+{
+	auto_buf notes = BUF_INIT(65536);
+	struct remote *r = NULL;
+	struct err err = { "" };
+	struct pair line;
+	struct peer p;
+
+	CHECK_RC(remote_open(pair_wrap(&line, peer_open(&p, PEER_HELLO, serve_and_hang_up, &notes),
+				     faults),
+			 deadline_after(LONG_MS), &r, &err),
+		0);
+	start(s, r, SPEC(KEPT_TALK, .keep = 7));
+	seen_finish(s);
+	remote_close(r, 0);
+	peer_close(&p);
+	pair_close(&line);
+}
+
+static void a_run_whose_stream_is_cut_is_never_exited(void **state)
+{
+	size_t whole = strlen(PEER_HELLO) + strlen(KEPT_TALK);
+
+	for (size_t n = strlen(PEER_HELLO); n < whole; n++) {
+		struct pair_faults cut = { .cut_after = n };
+		struct seen s;
+
+		talk_over(&cut, &s);
+		assert_int_equal(s.end.state, RUN_LOST);
+		CHECK_RC(s.end.rc, -EPIPE);
+		assert_true(s.end.out == s.n[0] && s.end.err_bytes == s.n[1]);
+	}
+}
+
+static void a_flipped_byte_never_changes_a_count(void **state)
+{
+	size_t from = strlen(PEER_HELLO) + 1;
+	size_t to = from + strlen(KEPT_TALK);
+
+	for (size_t n = from; n < to; n++) {
+		struct pair_faults flip = { .flip_at = n, .flip_bits = 1 << n % 8 };
+		struct seen s;
+
+		talk_over(&flip, &s);
+		assert_true(s.end.out == s.n[0] && s.end.err_bytes == s.n[1]);
+		if (s.end.rc == 0)
+			assert_true(s.n[0] == 3 && s.n[1] == 1);
+	}
 }
 
 /* --- against the real agent --------------------------------------------- */
@@ -416,7 +429,7 @@ static void eight_runs_with_flow_control(void **state)
 			&(struct run_spec){
 				.script = script, .n = strlen(script), .window = 65536 });
 	for (int i = 0; i < 8; i++) {
-		finish(&s[i]);
+		seen_finish(&s[i]);
 		CHECK_RC(s[i].end.rc, 0);
 		assert_int_equal(run_end_status(&s[i].end), 5);
 		assert_int_equal(s[i].n[0], 300000);
@@ -443,7 +456,7 @@ static void the_agent_runs_scripts(void **state)
 	assert_string_equal(buf_text(&s.err_out), "good 'day'\nto you\n");
 	assert_int_equal(run_end_status(&s.end), 0);
 	sem_post(&s.ended);
-	finish(&s);
+	seen_finish(&s);
 	end_agent(r, pid);
 }
 
@@ -455,10 +468,10 @@ static void the_agent_kills_runs(void **state)
 
 	start(&s, r, SPEC("while :; do sleep 1; done"));
 	CHECK_RC(run_kill(s.run, "KILL"), 0); /* maybe before its start */
-	finish(&s);
+	seen_finish(&s);
 	assert_int_equal(run_end_status(&s.end), 137);
 	start(&s, r, SPEC("sleep 100", .timeout_ms = 100));
-	finish(&s);
+	seen_finish(&s);
 	assert_int_equal(s.end.state, RUN_TIMEOUT);
 	end_agent(r, pid);
 }
@@ -472,9 +485,12 @@ int main(void)
 		cmocka_unit_test(input_keeps_to_its_credit),
 		cmocka_unit_test(what_is_said_before_the_start_is_kept),
 		cmocka_unit_test(env_goes_right_before),
+		cmocka_unit_test(any_name_of_an_environment_is_taken),
 		cmocka_unit_test(a_run_without_its_env_is_lost),
 		cmocka_unit_test(too_large_scripts_are_refused),
 		cmocka_unit_test(runs_do_not_keep_calls_waiting),
+		cmocka_unit_test(a_run_whose_stream_is_cut_is_never_exited),
+		cmocka_unit_test(a_flipped_byte_never_changes_a_count),
 		cmocka_unit_test(eight_runs_with_flow_control),
 		cmocka_unit_test(the_agent_runs_scripts),
 		cmocka_unit_test(the_agent_kills_runs),

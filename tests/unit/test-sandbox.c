@@ -177,8 +177,7 @@ static void sees_what_is_decided(void **state)
 		{ WAITING("InvalidImageName"), -ENOTCONN,
 			"pod web cannot run: InvalidImageName: m\\x1b; correct the image's name" },
 		{ WAITING("CrashLoopBackOff"), -ENOTCONN, "again and again" },
-		{ ENDED(""), -ENOTCONN,
-			"its container has ended with exit code 3 (Error); see its log" },
+		{ ENDED(""), -ENOTCONN, "its container has ended with exit code 3 (Error)" },
 		{ POD("\"phase\":\"Succeeded\""), -ENOTCONN, "its command has ended" },
 		{ POD("\"phase\":\"Failed\",\"reason\":\"Evicted\",\"message\":\"full\""),
 			-ENOTCONN, "Evicted: full" },
@@ -202,10 +201,10 @@ static void soft_troubles_fail_when_they_last(void **state)
 		const char *pod;
 		int grace_ms; /* 0: never */
 	} all[] = {
-		{ WAITING("ErrImagePull"), 10000 },
-		{ WAITING("CreateContainerConfigError"), 5000 },
-		{ WAITING("CreateContainerError"), 5000 },
-		{ UNSCHEDULED("Unschedulable"), 30000 },
+		{ WAITING("ErrImagePull"), 3000 },
+		{ WAITING("CreateContainerConfigError"), 3000 },
+		{ WAITING("CreateContainerError"), 3000 },
+		{ UNSCHEDULED("Unschedulable"), 3000 },
 		{ UNSCHEDULED("SchedulingGated"), 0 },
 	};
 
@@ -220,6 +219,18 @@ static void soft_troubles_fail_when_they_last(void **state)
 		assert_int_equal(
 			progress(all[i].pod, 1, &wait, &err), all[i].grace_ms ? -ENOTCONN : 0);
 	}
+}
+
+static void room_may_be_waited_for(void **state)
+{
+	struct sandbox_wait wait = { .schedule_grace_ms = 60000 };
+	struct err err = { "" };
+
+	assert_int_equal(progress(UNSCHEDULED("Unschedulable"), 1, &wait, &err), 0);
+	wait.since_ms -= 59000;
+	assert_int_equal(progress(UNSCHEDULED("Unschedulable"), 1, &wait, &err), 0);
+	wait.since_ms -= 1000;
+	assert_int_equal(progress(UNSCHEDULED("Unschedulable"), 1, &wait, &err), -ENOTCONN);
 }
 
 static void a_second_failure_needs_no_grace(void **state)
@@ -240,7 +251,7 @@ static void a_trouble_that_passes_is_forgotten(void **state)
 	struct sandbox_wait wait = { .since_ms = 0 };
 
 	assert_int_equal(progress(WAITING("ErrImagePull"), 1, &wait, NULL), 0);
-	wait.since_ms -= 9000;
+	wait.since_ms -= 2000;
 	assert_int_equal(progress(WAITING("ContainerCreating"), 2, &wait, NULL), 0);
 	assert_string_equal(wait.trouble, "");
 	assert_int_equal(progress(WAITING("ErrImagePull"), 3, &wait, NULL), 0);
@@ -267,6 +278,7 @@ int main(void)
 		cmocka_unit_test(any_json_is_safe),
 		cmocka_unit_test(sees_what_is_decided),
 		cmocka_unit_test(soft_troubles_fail_when_they_last),
+		cmocka_unit_test(room_may_be_waited_for),
 		cmocka_unit_test(a_second_failure_needs_no_grace),
 		cmocka_unit_test(a_trouble_that_passes_is_forgotten),
 		cmocka_unit_test(a_dying_one_is_stale),

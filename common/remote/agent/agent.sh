@@ -3,12 +3,14 @@
 # The loader (hello.c) evaluates this text whole, without comments, empty lines and leading
 # tabs. So: no $0, no return at top level, nothing that needs those inside quotes or heredocs.
 # It is sent as one text, these files in this order: agent.sh record.sh part.sh file.sh name.sh run.sh
-# serve.sh. For dash, bash and busybox ash: no local, no arrays, file descriptors of one digit.
+# pump.sh stream.sh keep.sh follow.sh serve.sh. For dash, bash and busybox ash: no local, no arrays, file
+# descriptors of one digit.
 #
 # Descriptors everywhere: 0 requests, 1 answers, 3 the lock, 4 the inbox of main. A run's
-# supervisor has besides: 5 out, 6 err, 7 credit of out, 8 credit of err, 9 standard input.
-# All are anonymous pipes opened for reading and writing (no EOF, no open that waits). 6, 8 and 9
-# are also what the part at hand works with.
+# supervisor: 4 what it is told, 5 out, 6 err, 7 credit of out, 8 credit of err, 9 standard input on its
+# way; once the pumps have theirs, 5 is the command's standard input. All are anonymous pipes opened for
+# reading and writing (no EOF, no open that waits). 6, 8 and 9 are also what the part at hand works with.
+# 0 and 1 of another process are not to be opened by /proc: a builtin's redirection moves them.
 #
 # Bytes are counted by what $cut names: dd takes an exact count from anything. Without it a spool is
 # used, a file whose name is gone: head cuts a part out of that (it takes too much from a pipe to be
@@ -22,14 +24,14 @@ set +C
 IFS=' '
 nl='
 '
-F='%f %d %i %h %u %g %s %b %X %Y %Z %t %T|%y|%z|'
+F='%f %d %i %h %u %g %s %b %X %Y %Z %t %T|%y|%z|%x|'
 MAX=1048576
 um=0022
 O_LC=${LC_ALL+x$LC_ALL} O_TZ=${TZ+x$TZ}
 export LC_ALL=C TZ=UTC0
 home=$PWD
 [ "$home" -ef . ] || home=$(pwd -P)
-uid= gid= hs= runs= h=0 E= why= ops= S= chunk=
+uid= gid= hs= runs= kept= top=0 KEPT=67108864 h=0 E= why= ops= S= chunk=
 SH=$(command -v sh) || SH=/bin/sh
 SETSID=$(command -v setsid)
 
@@ -45,6 +47,7 @@ lock() { until read -r _ <&3; do :; done; }
 ok() { lock; echo "= $t${1:+ $1}"; echo >&3; }
 no() { lock; printf '! %s %s %s\n' "$t" "$1" "${2:--}"; echo >&3; }
 
+ASCII=' !"#$%&'"'"'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\]^_`abcdefghijklmnopqrstuvwxyz{|}~'
 # TEXT of $1 in $x. The sign of a byte over 127 differs between printfs: its low eight bits count.
 esc() {
 	x= s=$1
@@ -53,9 +56,15 @@ esc() {
 		c=${s%"${s#?}"} s=${s#?}
 		case $c in
 		[A-Za-z0-9._/,:+=@%]) x=$x$c;;
-		' ') x=$x'\0040';;
-		"'") x=$x'\0047';;
-		*)	c=$(printf %o "'$c")
+		"$nl") x=$x'\0012';;
+		'	') x=$x'\0011';;
+		*)	y=${ASCII%%"$c"*}
+			if [ "$y" != "$ASCII" ]; then
+				y=$((32 + ${#y}))
+				c=$((y / 64))$((y / 8 % 8))$((y % 8))
+			else
+				c=$(printf %o "'$c")
+			fi
 			case $c in ????*) c=${c#"${c%???}"};; esac
 			case $c in 4??) c=0${c#4};; 5??) c=1${c#5};; 6??) c=2${c#6};; 7??) c=3${c#7};; esac
 			case ${#c} in 1) c=00$c;; 2) c=0$c;; esac
@@ -103,7 +112,7 @@ errno() {
 	*'ross-device link') e=EXDEV;;
 	*'evice or resource busy'|*'esource busy') e=EBUSY;;
 	*'Disk quota exceeded'|*'Quota exceeded') e=EDQUOT;;
-	*'File too large') e=EFBIG;;
+	*'File too large'*) e=EFBIG;; # a dd goes on to say that it cannot seek there
 	*'Stale file handle') e=ESTALE;;
 	*'Operation not supported'|*'Not supported') e=EOPNOTSUPP;;
 	*'Invalid argument') e=EINVAL;;

@@ -120,7 +120,16 @@ probe() {
 
 do_open() {
 	path p "$a" && oct "$c" || return
-	f=$b q=
+	f=$b q= u=$k l=$g g=$e
+	# The client's choice of a handle.
+	if [ "${g:-0}" != 0 ]; then
+		num "$g" || return
+		[ "$g" -ge 2147483648 ] || { no EINVAL; return; }
+		eval "x=\$p_$g"
+		[ -z "$x" ] || { no EINVAL; return; }
+	else
+		g=
+	fi
 	case $f in *[!rwacxt]*) no EINVAL; return;; *a*) f=w$f;; esac
 	if there "$p"; then
 		case $f in *c*x*|*x*c*) no EEXIST; return;; esac
@@ -145,7 +154,7 @@ do_open() {
 		x=$?
 		set +C
 		umask 0
-		[ $x = 0 ] || return
+		[ $x = 0 ] && own "$u" "$l" || return
 		# The mode in full now, or at close when it would shut out our own writes.
 		if [ $((m & 0200)) = 0 ]; then
 			q=$c
@@ -153,14 +162,54 @@ do_open() {
 			try chmod 00$c "$p" || return
 		fi
 	fi
-	h=$((h + 1))
+	[ "$g" ] || h=$((h + 1)) g=$h
 	seen "$p" -L || return
 	set -- $r
 	[ "$q" ] && r=$(printf '%x' $((0100000 | m)))${r#"$1"}
-	eval "p_$h=\$p f_$h=\$f z_$h=\$7 q_$h=\$q k_$h="
-	hs="$hs $h"
+	holds "$7"
+	eval "p_$g=\$p f_$g=\$f z_$g=\$z q_$g=\$q k_$g="
+	hs="$hs $g"
 	lock
-	printf 'd %s %s\n%s\n= %s %s\n' "$t" $((${#r} + 1)) "$r" "$t" $h
+	printf 'd %s %s\n%s\n' "$t" $((${#r} + 1)) "$r"
+	case $d$f in [1-9]*r*) ;; *) d=0;; esac
+	a=$g
+	begins "$d" "$z" && x=" $n" || x=
+	echo "= $t $g$x"
+	echo >&3
+}
+
+# How much file $p holds, whose size is told as $1, in z: in /sys nobody knows, whatever it says.
+holds() { case $p in /sys/*) z=0;; *) z=$1;; esac; }
+
+# Its first bytes, $1 at most of the $2 that it has: how many in n. Not where that is not cheap.
+begins() {
+	[ "$cut" = dd ] && [ "$1" -gt 0 ] && [ "$1" -le $MAX ] && [ "$2" -gt 0 ] || return
+	b=0 c=$1
+	[ "$c" -le "$2" ] || c=$2
+	give
+} 2>/dev/null
+# c bytes of file $p from b on, as many as there are, in n; of handle $a. They are promised.
+give() {
+	n=$c
+	echo "d $t $c"
+	{ r=$(dd if="$p" bs=$c count=1 skip=$b iflag=fullblock,skip_bytes 2>&1 >&9); } 9>&1
+	case $r in '1+0 '*) ;; *) pad;; esac
+}
+
+do_peek() {
+	path p "$a" && num "$b" && seen "$p" || return
+	set -- $r
+	case $1 in 8???) ;; a???) no ELOOP; return;; *) no EINVAL; return;; esac
+	[ "$b" -le $MAX ] || { no EINVAL; return; }
+	# What says that it has nothing may be one of the kernel's, and have something.
+	holds "$7"
+	[ "$z" -gt 0 ] && [ -f "$p" ] || { no EINVAL; return; }
+	probe r || return
+	lock
+	printf 'd %s %s\n%s\n' "$t" $((${#r} + 1)) "$r"
+	a= n=0
+	begins "$b" "$z"
+	echo "= $t $n"
 	echo >&3
 }
 
@@ -195,18 +244,14 @@ do_read() {
 	# Past what is known: look again. Files that say 0 (proc) are read to see.
 	if [ $((b + c)) -gt "$z" ] && { [ "$c" -gt 65536 ] || [ "$z" != 0 ]; }; then
 		z=$(stat -L -c %s "$p" 2>/dev/null) || z=0
+		holds "$z"
 		eval "z_$a=\$z"
 	fi
 	if [ "$z" -gt 0 ]; then
 		[ $((b + c)) -le "$z" ] || c=$((z - b))
 		[ "$c" -gt 0 ] || { ok 0; return; }
 		lock
-		echo "d $t $c"
-		{ r=$(dd if="$p" bs=$c count=1 skip=$b iflag=fullblock,skip_bytes 2>&1 >&9); } 9>&1
-		case $r in
-		'1+0 '*) n=$c;;
-		*) pad;;
-		esac
+		give
 		echo "= $t $n"
 		echo >&3
 		return
@@ -304,7 +349,8 @@ do_write() {
 		*) r=$(dd of="$p" bs=$c count=1 seek=$b conv=notrunc iflag=fullblock oflag=seek_bytes 2>&1);;
 		esac || {
 			case $r in *'1+0 records in'*) ;; *) drain "$c";; esac
-			errno "$r"
+			# It seeks before it writes: beyond what a file can be that is another error.
+			case $r in *'nvalid argument'*) no EFBIG;; *) errno "$r";; esac
 			return
 		}
 	fi
@@ -337,7 +383,7 @@ do_fsync() {
 		*) try sync;;
 		esac || return;;
 	esac
-	ok
+	rec "$p" '' -L
 }
 
 do_close() {
@@ -353,18 +399,56 @@ do_close() {
 	[ $x = 0 ] && ok
 }
 
-# $p becomes $1 bytes long; then the RECORD.
+# $p becomes $1 bytes long.
 resize() {
 	if [ "$1" = 0 ]; then
 		probe t || return
 	elif [ $cut = dd ]; then
 		probe w && try dd of="$p" bs=1 count=0 seek="$1" || return
+		case $r in *'failed to truncate'*) errno "$r"; return 1;; esac # GNU's ends well all the same
 	elif [ "$truncate" ]; then
 		probe w && try truncate -s "$1" "$p" || return
 	else
 		no EOPNOTSUPP
-		return
+		return 1
 	fi
 	for i in $hs; do eval "[ \"\$p_$i\" = \"\$p\" ] && z_$i=$1"; done
-	rec "$p" '' -L
+	return 0
+}
+
+do_fset() {
+	hand "$a" || return
+	case $b:$f in -:*|*:*w*) ;; *) no EINVAL; return;; esac
+	attributes -L
+}
+
+do_fallocate() {
+	num "$c" "$d" && hand "$a" || return
+	case $f in *w*) ;; *) no EBADF; return;; esac
+	[ "$d" -gt 0 ] || { no EINVAL; return; }
+	case $b in -) x=;; k) x=-n;; kp) x='-n -p';; z) x=-z;; kz) x='-n -z';; *) x=x;; esac
+	case $x:$fallocate in x:*|?*:some) no EOPNOTSUPP; return;; esac
+	try fallocate $x -o $c -l $d "$p" && rec "$p" '' -L
+}
+
+# From handle $d into $a. One dd reads all before it writes.
+do_copy() {
+	num "$b" "$c" "$e" && hand "$d" || return
+	case $f in *r*) ;; *) no EBADF; return;; esac
+	s=$p
+	hand "$a" || return
+	case $f in *a*) no EBADF; return;; *w*) ;; *) no EBADF; return;; esac
+	[ "$c" -le $MAX ] || c=$MAX
+	n=0
+	if [ "$c" != 0 ]; then
+		r=$(dd if="$s" of="$p" bs=$c count=1 skip=$e seek=$b conv=notrunc iflag=fullblock,skip_bytes \
+			oflag=seek_bytes 2>&1) || { errno "$r"; return; }
+		r=${r##*records out"$nl"}
+		n=${r%% *}
+		case $n in ''|*[!0-9]*) no EIO; return;; esac
+	fi
+	seen "$p" -L || return
+	lock
+	printf 'd %s %s\n%s\n= %s %s\n' "$t" $((${#r} + 1)) "$r" "$t" $n
+	echo >&3
 }

@@ -1,16 +1,31 @@
 # Requests on names and attributes.
 
+# What was just made at $p is $1's and $2's, as far as this user may give it away. False for what is no id.
+own() {
+	case $1:$2 in :|-:-) return 0;; esac
+	case $1 in -) ;; *) num "$1" || return;; esac
+	case $2 in -) ;; *) num "$2" || return;; esac
+	[ "$uid" = 0 ] && [ "$chown" ] || return 0
+	{ [ "$1" = - ] || chown -h $1 "$p"; [ "$2" = - ] || [ -g "${p%/*}/." ] || chown -h :$2 "$p"; } 2>/dev/null
+	return 0
+}
+
 do_mkdir() {
 	path p "$a" && oct "$b" || return
 	there "$p" && { no EEXIST; return; }
-	try mkdir -m 0$b "$p" && rec "$p"
+	try mkdir -m 0$b "$p" && own "$c" "$d" && rec "$p"
 }
 
 do_mknod() {
 	path p "$a" && oct "$b" || return
 	there "$p" && { no EEXIST; return; }
 	case $((0$b & 0170000)) in
-	4096) try mkfifo -m $(printf %o $((0$b & 0777))) "$p" && rec "$p";;
+	4096) try mkfifo -m $(printf %o $((0$b & 07777))) "$p" && own "$c" "$d" && rec "$p";;
+	8192|24576)
+		has mknod || { no EOPNOTSUPP; return; }
+		num "$e" "$k" || return
+		[ $((0$b & 0170000)) = 8192 ] && x=c || x=b
+		try mknod -m $(printf %o $((0$b & 07777))) "$p" $x $e $k && own "$c" "$d" && rec "$p";;
 	49152) no EOPNOTSUPP;;
 	*) no EPERM;;
 	esac
@@ -20,7 +35,7 @@ do_symlink() {
 	dec s "$a" && path p "$b" || return
 	[ "$s" ] || { no ENOENT; return; }
 	there "$p" && { no EEXIST; return; }
-	try ln -s -n -- "$s" "$p" && rec "$p"
+	try ln -s -n -- "$s" "$p" && own "$c" "$d" && rec "$p"
 }
 
 do_link() {
@@ -75,44 +90,59 @@ do_unlink() {
 	try $UNLINK "$s" && ok
 }
 
-do_chmod() {
-	path p "$a" && oct "$b" || return
-	[ -L "$p" ] && { no EOPNOTSUPP; return; }
-	try chmod 00$b "$p" && rec "$p"
-}
-
-do_chown() {
-	path p "$a" || return
-	case $b:$c in
-	-:-) rec "$p"; return;;
-	-:*) num "$c" || return; x=:$c;;
-	*:-) num "$b" || return; x=$b;;
-	*) num "$b" "$c" || return; x=$b:$c;;
-	esac
-	try chown -h $x "$p" && rec "$p"
-}
-
 stamp() {
 	case $2 in
 	-) return 0;;
-	now) try touch -h -c $1 "$p"; return;;
+	now) try touch $self -c $1 "$p"; return;;
 	esac
 	if [ "$ns" ]; then
-		try touch -h -c $1 -d @$2 "$p"
+		try touch $self -c $1 -d @$2 "$p"
 	else
-		try touch -h -c $1 -d @${2%.*} "$p"
+		try touch $self -c $1 -d @${2%.*} "$p"
 	fi
 }
-do_utimens() {
-	path p "$a" || return
-	case $b$c in *[!0-9.now-]*) no EINVAL; return;; esac
-	there "$p" || { rec "$p"; return; }
-	if [ "$b" = "$c" ]; then
-		stamp '' "$b" || return
-	else
-		stamp -a "$b" && stamp -m "$c" || return
+
+# SIZE MODE UID GID ATIME MTIME in b c d e k g, of $p; -L in $1: of what it is, else the last four are a link's own.
+attributes() {
+	link=$1 uidgid= times=$k.$g
+	case $times in .*|*.|*[!0-9.now-]*) no EINVAL; return;; esac
+	if [ "$link" ]; then self=; else self=-h; fi
+	[ "$b" = - ] || num "$b" || return
+	[ "$c" = - ] || oct "$c" || return
+	case $d:$e in
+	-:-) ;;
+	-:*) num "$e" || return; uidgid=:$e;;
+	*:-) num "$d" || return; uidgid=$d;;
+	*) num "$d" "$e" || return; uidgid=$d:$e;;
+	esac
+	atime=$k mtime=$g mode=$c
+	[ "$b" = - ] || resize "$b" || return
+	if [ "$uidgid" ]; then
+		[ "$chown" ] || { no EOPNOTSUPP; return; }
+		try chown $self $uidgid "$p" || return
 	fi
-	rec "$p"
+	if [ "$mode" != - ]; then
+		[ "$chmod" ] || { no EOPNOTSUPP; return; }
+		[ -z "$link" ] && [ -L "$p" ] && { no EOPNOTSUPP; return; }
+		try chmod 00$mode "$p" || return
+		# What an open has put off until close is not wanted any more.
+		for i in $hs; do eval "[ \"\$p_$i\" = \"\$p\" ] && q_$i="; done
+	fi
+	if [ $atime$mtime != -- ]; then
+		[ "$touch" ] || { no EOPNOTSUPP; return; }
+		if [ "$atime" = "$mtime" ]; then
+			stamp '' "$atime" || return
+		else
+			stamp -a "$atime" && stamp -m "$mtime" || return
+		fi
+	fi
+	[ "$b" = - ] || link=-L
+	rec "$p" '' $link
+}
+do_set() {
+	path p "$a" || return
+	there "$p" || { rec "$p"; return; }
+	attributes
 }
 
 do_statfs() {

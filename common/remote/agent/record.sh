@@ -26,8 +26,8 @@ look_ls() {
 		set -- $i - $l $u $g 0 "$7" "$8";;
 	esac
 	if [ "$full" ]; then epoch $7 $8; else d=0 k=; fi
-	printf '%x 0 %s %s %s %s %s %s %s %s %s %s|%s|%s|%s/\n' $m $1 $3 $4 $5 $6 $((($6 + 511) / 512)) \
-		$d $d $d "$x" "$k" "$k" "$j"
+	printf '%x 0 %s %s %s %s %s %s %s %s %s %s|%s|%s|%s|%s/\n' $m $1 $3 $4 $5 $6 $((($6 + 511) / 512)) \
+		$d $d $d "$x" "$k" "$k" "$k" "$j"
 }
 # st_mode in m, of the letters $1.
 bits() {
@@ -81,7 +81,7 @@ look_test() {
 	16???|3[23]???)
 		{ while read -r j; do case $j in ino:*) i=${j##*[!0-9]};; esac; done </proc/self/fdinfo/9; } 9<"$1";;
 	esac 2>/dev/null
-	printf '%x 0 %s 1 %s %s %s %s 0 0 0 0 0|||%s/\n' $m $i $x "$gid" $k $(((k + 511) / 512)) "$3"
+	printf '%x 0 %s 1 %s %s %s %s 0 0 0 0 0||||%s/\n' $m $i $x "$gid" $k $(((k + 511) / 512)) "$3"
 }
 
 # Whether $1 can be seen; its errno is the answer when not. $2 may be -L.

@@ -3,13 +3,17 @@
 # The client has gone: its runs go too, and nothing is left behind.
 end() {
 	trap '' TERM PIPE HUP INT
+	code=${1:-0}
 	exec 1>/dev/null 2>&1 </dev/null
 	for i in $hs; do eval "k=\$k_$i"; [ -z "$k" ] || kill $k; done
 	s=
-	for i in $runs; do known $i && { s="$s $i"; kill -s TERM -$R || kill -s TERM $R; }; done
+	for i in $runs; do
+		known $i || continue
+		if [ "$D" ]; then kill -s KILL $S; else s="$s $i"; kill -TERM -$R || kill -s TERM $R; fi
+	done
 	if [ "$s" ]; then
 		[ -z "$sleep" ] || sleep $LINGER
-		for i in $s; do known $i && { kill -s KILL -$R || kill -s KILL $R; kill -s USR2 $S; }; done
+		for i in $s; do known $i && { kill -KILL -$R || kill -s KILL $R; kill -s USR2 $S; }; done
 	fi
 	# A "#!" script is a file until its run ends; these runs end without a word.
 	set +f
@@ -18,12 +22,38 @@ end() {
 	# All that is ours and nothing else: when this shell leads its process group.
 	read -r x </proc/$$/stat
 	set -- ${x##*') '}
-	[ "$3" != $$ ] || kill -s KILL 0
-	exit ${1:-0}
+	[ "$3" != $$ ] || if [ "$kept" ]; then spare; else kill -s KILL 0; fi
+	exit $code
+}
+
+# All of our process group but this shell and those who look after kept runs, with what descends from them.
+spare() {
+	s= x=
+	set +f
+	for i in /proc/[0-9]*/stat; do
+		read -r x <$i || continue
+		i=${x%% *}
+		set -- ${x##*') '}
+		[ "$3" != $$ ] || s="$s $i:$2"
+	done
+	set -f
+	x=x
+	while [ "$x" ]; do
+		x=
+		for i in $s; do
+			case " $kept " in
+			*" ${i%:*} "*) ;;
+			*" ${i#*:} "*) kept="$kept ${i%:*}" x=1;;
+			esac
+		done
+	done
+	for i in $s; do
+		case " $kept $$ " in *" ${i%:*} "*) ;; *) kill -s KILL ${i%:*};; esac
+	done
 }
 
 serve() {
-	while read -r t o a b c d e x; do
+	while read -r t o a b c d e k g x; do
 		case $t in
 		0) do_oneway; continue;;
 		''|*[!0-9]*|0*|???????????*) continue;;
@@ -31,7 +61,8 @@ serve() {
 		case ,$ops, in *,"$o",*) ;; *)
 			case $o in
 			write) counted "$c"; drain "$c";;
-			run) counted "$e"; drain "$e";;
+			run) counted "$g"; drain "$g";;
+			past|setxattr) counted "$d"; drain "$d";;
 			env) counted "$a"; drain "$a";;
 			esac
 			no ENOSYS
@@ -41,8 +72,6 @@ serve() {
 		ping) ok;;
 		stat) path p "$a" && rec "$p";;
 		fstat) hand "$a" && rec "$p" '' -L;;
-		truncate) path p "$a" && num "$b" && if [ -e "$p" ]; then resize "$b"; else rec "$p" '' -L; fi;;
-		ftruncate) num "$b" && hand "$a" && case $f in *w*) resize "$b";; *) no EINVAL;; esac;;
 		rmdir) path p "$a" && try rmdir "$p" && ok;;
 		bye) ok; cat >/dev/null; break;;
 		*) do_$o;;
@@ -107,34 +136,52 @@ probe_stat() {
 	fi
 	for x in stat list fstat open write; do add $x; done
 	[ "$cut" ] && add read
-	{ [ "$cut" = dd ] || has truncate; } && add truncate,ftruncate && truncate=1
+	[ "$cut" = dd ] && add peek
 	{ [ "$cut" = dd ] || has sync; } && add fsync
 	has readlink && readlink=1
 	[ "$readlink$ls" ] && add readlink
-	for x in mkdir chmod chown rmdir; do has $x && add $x; done
+	[ "$cut" = dd ] && [ "$third" ] && add copy
+	if has fallocate; then
+		add fallocate
+		case $(fallocate --help 2>&1) in *--punch-hole*) fallocate=full;; *) fallocate=some;; esac
+	fi
+	for x in mkdir rmdir; do has $x && add $x; done
+	for x in chmod chown touch truncate; do has $x && eval "$x=1"; done
+	[ "$chmod$chown$touch$truncate$cut" ] && add set,fset
 	has mkfifo && add mknod
 	has ln && add symlink,link
 	has mv && add rename
 	[ "$stat" ] && add statfs
-	has touch && add utimens
+}
+
+probe_kept() {
+	x=
+	for i in mkfifo mkdir rm mv sleep; do has $i || x="$x $i"; done
+	[ "$stat" ] || x="$x stat"
+	[ $cut = dd ] || x="$x dd"
+	if [ "$x" ]; then
+		lack "runs cannot be kept without$x"
+	else
+		add attach,keep,past,runs,script,signal,forget
+	fi
 }
 
 probe_tools() {
 	ops=ping,bye,close
 	body=text max=262144 credit=6144 DFL= noint= third= frac= ns= cut= stat= ls= full= size= unit= tmp= spool= mine= k=
-	readlink= truncate= rm= env= sleep= tick=1
+	fallocate= chmod= chown= touch= link= self= readlink= truncate= rm= env= sleep= tick=1
 	while IFS='	 ' read -r x y s _; do
 		case $x in Uid:) uid=$s;; Gid:) gid=$s;; Umask:) um=$y;; esac
 	done </proc/self/status
 	has rm && rm=1
 	r=$(stat -c "$F%n/" / 2>/dev/null)
-	case $r in 4*'|'*.*'|'*'|//') stat=1;; esac
+	case $r in 4*'|'*.*'|'*'|'*'|//') stat=1;; esac
 	r=
 	probe_cut
 	probe_stat
 	has env && env=1
 	has sleep && sleep=1 || lack 'no sleep: no timeouts, outputs come at the end'
-	[ "$cut" ] && [ -p /proc/self/fd/3 ] && add env,run
+	[ "$cut" ] && [ -p /proc/self/fd/3 ] && add env,run && probe_kept
 	if has unlink; then UNLINK=unlink; else UNLINK='rm -f'; fi
 	has ${UNLINK% *} && add unlink
 	[ "$SETSID" ] || lack 'no setsid: a kill reaches only the command itself'
@@ -158,6 +205,7 @@ probe_tools() {
 }
 
 trap 'end 0' TERM HUP INT PIPE
+trap '' 25 # XFSZ, which not every shell knows by name: EFBIG is for who writes
 {
 	pipe 3
 	echo >&3
@@ -168,8 +216,10 @@ umask 0
 esc "$home"
 s=$x
 home_text=$s
+highest
 esc "$why"
 why=$x
-printf 'hello sbx 1 sh max=%s body=%s calls=8 ops=%s uid=%s gid=%s cwd=%s why=%s\n' $max $body "$ops" "$uid" "$gid" "$home_text" "$why"
+printf 'hello sbx 1 sh max=%s body=%s calls=8 ops=%s uid=%s gid=%s cwd=%s kept=%s why=%s\n' $max $body "$ops" "$uid" "$gid" "$home_text" \
+	"$top" "$why"
 cd /
 serve
