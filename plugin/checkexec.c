@@ -46,7 +46,28 @@ struct trial {
 	struct checks *c;
 	struct net *net;
 	struct sandbox s;
+	bool any;  /* nobody named it */
+	bool gone; /* .. and it went meanwhile: nothing was wrong, another will do */
 };
+
+/* Asked of a failure: whoever it belongs to may have removed it since it was listed. */
+static bool is_gone(struct trial *t)
+{
+	auto_json pod = NULL;
+	struct sandbox now = { 0 };
+	struct err err = { 0 };
+	int rc;
+
+	if (!t->any)
+		return false;
+	rc = sandbox_get(t->c->kube, t->s.ns, t->s.name, &pod, &err);
+	if (!rc)
+		rc = sandbox_parse(pod, NULL, &now, NULL);
+	t->gone = rc == -ENOENT ||
+		  (!rc && (now.deleting || !now.running || strcmp(now.uid, t->s.uid)));
+	sandbox_fini(&now);
+	return t->gone;
+}
 
 static int open_exec(struct trial *t, const char *const *argv, struct exec **ret, struct err *err)
 {
@@ -123,6 +144,10 @@ static bool try_exec(struct trial *t, bool *ret_v5)
 
 	if (!rc)
 		rc = take_text(x, &text, &end);
+	if ((rc < 0 || end.rc < 0) && is_gone(t)) {
+		exec_close(x);
+		return false;
+	}
 	if (rc < 0 || end.rc == -ENOEXEC) {
 		checks_say(t->c, CHECK_FAIL, "exec",
 			end.rc == -ENOEXEC ? "files and runs need sh in the image; ls, get, logs "
@@ -162,7 +187,7 @@ static void try_stdin(struct trial *t, bool v5)
 		rc = take_text(x, &text, &end);
 	if (!rc && !end.rc)
 		checks_say(t->c, CHECK_OK, "stdin", NULL, "its end arrives");
-	else
+	else if (!is_gone(t))
 		checks_say(t->c, CHECK_WARN, "stdin", NULL,
 			"its end does not arrive (%s); runs have their own end of it",
 			rc < 0 ? err_text(&err, rc) : err_text(&end.err, end.rc));
@@ -206,9 +231,9 @@ static void try_agent(struct trial *t)
 
 	if (!rc)
 		rc = session_call(s, &rq, deadline_after(WAIT_MS), &reply);
-	if (rc < 0)
+	if (rc < 0 && !is_gone(t))
 		checks_say(t->c, CHECK_FAIL, "agent", NULL, "%s", err_text(&reply.err, rc));
-	else
+	else if (rc >= 0)
 		say_agent(t->c, s, clock_now_ms() - began_ms);
 	remote_reply_fini(&reply);
 	session_close(s, 1000);
@@ -229,49 +254,51 @@ static int find_named(struct checks *c, const char *word, struct sandbox *ret, s
 	return rc;
 }
 
-static bool find_running(struct checks *c, struct sandbox *ret)
-{
-	const cJSON *pod;
-
-	cJSON_ArrayForEach (pod, json_at(c->pods, "items")) {
-		if (sandbox_parse(pod, NULL, ret, NULL) < 0)
-			continue;
-		if (ret->running && !ret->deleting)
-			return true;
-		sandbox_fini(ret);
-	}
-	return false;
-}
-
 static void try_all(struct trial *t)
 {
 	bool v5 = false;
 	int rc = net_open(&t->net);
 
+	t->gone = false;
 	if (rc < 0) {
 		checks_say(t->c, CHECK_FAIL, "exec", NULL, "%s", strerror(-rc));
 		return;
 	}
 	if (try_exec(t, &v5)) {
 		try_stdin(t, v5);
-		try_agent(t);
+		if (!t->gone)
+			try_agent(t);
 	}
 	net_close(t->net);
 }
 
-void check_exec(struct checks *c, const char *name)
+static void check_any(struct checks *c)
+{
+	const cJSON *pod;
+
+	cJSON_ArrayForEach (pod, json_at(c->pods, "items")) {
+		struct trial t = { .c = c, .any = true, .gone = true };
+
+		if (sandbox_parse(pod, NULL, &t.s, NULL) < 0)
+			continue;
+		if (t.s.running && !t.s.deleting)
+			try_all(&t);
+		sandbox_fini(&t.s);
+		if (!t.gone)
+			return;
+	}
+	checks_say(c, CHECK_SKIP, "exec", "name one, or create one and ask again",
+		"no sandbox runs here to try it in");
+}
+
+static void check_named(struct checks *c, const char *name)
 {
 	struct trial t = { .c = c };
 	struct err err = { 0 };
-	int rc = name ? find_named(c, name, &t.s, &err) : 0;
+	int rc = find_named(c, name, &t.s, &err);
 
 	if (rc < 0) {
 		checks_say(c, CHECK_FAIL, "exec", NULL, "%s", err_text(&err, rc));
-		return;
-	}
-	if (!name && !find_running(c, &t.s)) {
-		checks_say(c, CHECK_SKIP, "exec", "name one, or create one and ask again",
-			"no sandbox runs here to try it in");
 		return;
 	}
 	if (t.s.running)
@@ -279,4 +306,12 @@ void check_exec(struct checks *c, const char *name)
 	else
 		checks_say(c, CHECK_FAIL, "exec", NULL, "%s/%s does not run", t.s.ns, t.s.name);
 	sandbox_fini(&t.s);
+}
+
+void check_exec(struct checks *c, const char *name)
+{
+	if (name)
+		check_named(c, name);
+	else
+		check_any(c);
 }

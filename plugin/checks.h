@@ -44,7 +44,7 @@ void check_here(struct checks *c);
 bool check_line(struct checks *c);
 void check_rights(struct checks *c);
 void check_space(struct checks *c);
-/* name: the sandbox to try it in; NULL: the first that runs. Owns the network's thread while it runs. */
+/* name: the sandbox to try it in; NULL: the first that runs and stays. Owns the network's thread meanwhile. */
 void check_exec(struct checks *c, const char *name);
 /* probe: with Pods of its own from that image, which are gone afterwards; NULL: by what is known. */
 void check_policy(struct checks *c, const char *probe);
