@@ -42,7 +42,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from faults import Faults, FaultyWriter  # noqa: E402
-from store import Store, now, selected  # noqa: E402
+from store import Store, now, running, selected  # noqa: E402
 import wsexec  # noqa: E402
 
 REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 409: "Conflict",
@@ -288,7 +288,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         for member in ("uid", "resourceVersion", "creationTimestamp"):
             meta.pop(member, None)
-        self.answer(201, self.world.store.put(pod))
+        made = self.world.store.put({**pod, "status": {"phase": "Pending"}})
+        pod.setdefault("status", running(made))
+        self.world.store.put({**pod, "metadata": dict(made["metadata"])})  # no create is answered by one that runs
+        self.answer(201, made)
 
     def pods_patch_one(self, ns, name):
         pod = self.world.store.get(ns, name)
