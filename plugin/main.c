@@ -62,10 +62,34 @@ static const char *program_name(const char *argv0)
 	return plugin ? "kubectl sbx" : "kubectl-sbx";
 }
 
+/* What kubectl, docker, ssh and others call it. */
+static const struct {
+	const char *word, *verb;
+} elsewhere[] = {
+	{ "exec", "run" },
+	{ "delete", "rm" },
+	{ "destroy", "rm" },
+	{ "remove", "rm" },
+	{ "stop", "rm" },
+	{ "list", "ls" },
+	{ "describe", "get" },
+	{ "inspect", "get" },
+	{ "new", "create" },
+	{ "start", "create" },
+	{ "ssh", "shell" },
+	{ "port-forward", "forward" },
+	{ "rsync", "sync" },
+};
+
 static int unknown_verb(const struct cli *cli, const char *word)
 {
-	struct suggest s = suggest_for(word);
+	struct suggest s;
 
+	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(*elsewhere); i++)
+		if (!strcmp(word, elsewhere[i].word))
+			return cli_usage(cli, "unknown verb \"%s\"; here it is \"%s\"", word,
+				elsewhere[i].verb);
+	s = suggest_for(word);
 	for (size_t i = 0; i < VERBS; i++)
 		if (!verbs[i]->hidden)
 			suggest_try(&s, verbs[i]->name, strlen(verbs[i]->name));
