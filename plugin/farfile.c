@@ -34,6 +34,11 @@ static int far_open(struct pack_sys *s, int dir, const char *name, int flags, un
 
 	if (flags & O_DIRECTORY)
 		return far_open_dir(f, path, far_cut_slashes(path) || dir < 0);
+	fd = (flags & O_ACCMODE) == O_RDONLY ? far_ahead_open(f, dir, name) : -EAGAIN;
+	if (fd >= 0) {
+		free(path);
+		return fd;
+	}
 	far_touched(f, flags & O_CREAT ? dir : -1);
 	/* a link is not followed below DST */
 	rc = dir >= 0 && !(flags & O_EXCL) ? s->stat(s, dir, name, false, &st) : -ENOENT;
@@ -95,7 +100,9 @@ static int far_close(struct pack_sys *s, int fd)
 	const struct remote_request rq = { .op = OP_CLOSE, .handle = file->handle };
 	int rc;
 
-	if (!file->dir)
+	if (file->dir)
+		far_ahead_end(f, file);
+	else if (!file->held)
 		send_ahead(f, fd, &rq);
 	pthread_mutex_lock(&f->lock);
 	while (file->ahead)
@@ -103,6 +110,7 @@ static int far_close(struct pack_sys *s, int fd)
 	rc = file->rc;
 	pthread_mutex_unlock(&f->lock);
 	remote_reply_fini(&file->list);
+	remote_reply_fini(&file->content);
 	free(file->path);
 	pthread_mutex_lock(&f->lock);
 	*file = (struct far_file){ 0 };
@@ -110,9 +118,8 @@ static int far_close(struct pack_sys *s, int fd)
 	return rc;
 }
 
-static ssize_t far_read(struct pack_sys *s, int fd, void *to, size_t n, uint64_t offset)
+static ssize_t read_there(struct far_agent *f, int fd, void *to, size_t n, uint64_t offset)
 {
-	struct far_agent *f = far_of(s);
 	const struct remote_request rq = { .op = OP_READ,
 		.handle = f->files[fd].handle,
 		.offset = offset,
@@ -146,6 +153,14 @@ static int far_write(struct pack_sys *s, int fd, const void *bytes, size_t n, ui
 		n -= part;
 	}
 	return f->files[fd].rc;
+}
+
+static ssize_t far_read(struct pack_sys *s, int fd, void *to, size_t n, uint64_t offset)
+{
+	struct far_agent *f = far_of(s);
+
+	return f->files[fd].held ? far_ahead_read(&f->files[fd], to, n, offset)
+				 : read_there(f, fd, to, n, offset);
 }
 
 static int far_data(struct pack_sys *s, int fd, uint64_t from, uint64_t *ret_at, uint64_t *ret_end)

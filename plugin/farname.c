@@ -80,6 +80,7 @@ static int list_once(struct far_agent *f, int dir)
 		return rc;
 	}
 	f->files[dir].entries = f->files[dir].list.entries;
+	far_sort(&f->files[dir]);
 	return 0;
 }
 
@@ -89,6 +90,7 @@ static int far_list(struct pack_sys *s, int dir, struct pack_names *ret)
 	struct far_file *d = &f->files[dir];
 	int rc;
 
+	far_ahead_end(f, d);
 	remote_reply_fini(&d->list);
 	d->list = (struct remote_reply){ 0 };
 	d->entries = NULL;
@@ -102,21 +104,12 @@ static int far_list(struct pack_sys *s, int dir, struct pack_names *ret)
 	return 0;
 }
 
-static const struct entry *listed(const struct far_file *d, const char *name)
-{
-	for (size_t i = 0; d->entries && i < d->list.entry_count; i++) {
-		if (!strcmp(d->list.entries[i].name, name))
-			return &d->list.entries[i];
-	}
-	return NULL;
-}
-
 static int far_stat(struct pack_sys *s, int dir, const char *name, bool follows, struct stat *ret)
 {
 	struct far_agent *f = far_of(s);
 	auto_free char *path = far_path(f, dir, name);
 	const struct entry *e =
-		dir >= 0 && !f->files[dir].stale ? listed(&f->files[dir], name) : NULL;
+		dir >= 0 && !f->files[dir].stale ? far_listed(&f->files[dir], name) : NULL;
 
 	if (e) {
 		far_stat_of(&e->attr, ret);
