@@ -70,7 +70,8 @@ static int by_name(const void *a, const void *b)
 
 void far_sort(struct far_file *d)
 {
-	qsort(d->entries, d->list.entry_count, sizeof(*d->entries), by_name);
+	if (d->list.entry_count)
+		qsort(d->entries, d->list.entry_count, sizeof(*d->entries), by_name);
 }
 
 struct entry *far_listed(const struct far_file *d, const char *name)
