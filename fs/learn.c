@@ -48,6 +48,14 @@ bool learn_attr(struct fs *fs, struct node *n, const struct attr *a)
 	return node_learn(n, &newest, until());
 }
 
+int learn_or_detach(struct fs *fs, struct node *n, const struct attr *a)
+{
+	if (learn_attr(fs, n, a))
+		return 0;
+	node_detach(&fs->nodes, n);
+	return -ESTALE;
+}
+
 void learn_absent(struct fs *fs, struct node *parent, const char *name, uint32_t since)
 {
 	struct node *n = node_child(&fs->nodes, parent, name);

@@ -23,6 +23,8 @@ struct node *learn_item(struct fs *fs, struct node *parent, const char *name, co
 /* New attributes of a node that keeps standing for the file. False: it was another file; -ESTALE.
  */
 bool learn_attr(struct fs *fs, struct node *n, const struct attr *a);
+/* The same: 0; of another file -ESTALE, and the name is that one's: n is detached. */
+int learn_or_detach(struct fs *fs, struct node *n, const struct attr *a);
 
 /* The name is not there: forgets node and item. */
 void learn_absent(struct fs *fs, struct node *parent, const char *name, uint32_t since);

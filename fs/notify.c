@@ -72,13 +72,19 @@ static void push(struct notifier *n, struct item item)
 	(void)rc;
 }
 
-static void push_slow(struct notifier *n, struct item item)
+/* lock held */
+static void append_slow(struct notifier *n, const struct item *item)
 {
-	struct item *copy = item_of(&item);
+	struct item *copy = item_of(item);
 
-	scoped_lock(&n->lock);
 	DL_APPEND(n->slow_items, copy);
 	pthread_cond_signal(&n->slow);
+}
+
+static void push_slow(struct notifier *n, struct item item)
+{
+	scoped_lock(&n->lock);
+	append_slow(n, &item);
 }
 
 void notify_attr(struct notifier *n, uint64_t ino)
@@ -108,13 +114,10 @@ static bool is_due(const struct notifier *n, const struct item *item)
 void notify_pages(struct notifier *n, uint64_t ino)
 {
 	struct item item = { .kind = PAGES, .ino = ino };
-	bool due;
 
-	pthread_mutex_lock(&n->lock);
-	due = is_due(n, &item);
-	pthread_mutex_unlock(&n->lock);
-	if (!due)
-		push_slow(n, item);
+	scoped_lock(&n->lock);
+	if (!is_due(n, &item))
+		append_slow(n, &item);
 }
 
 void notify_last(struct notifier *n, void (*fn)(void *arg), void *arg)
@@ -176,12 +179,11 @@ static void tell_again(struct notifier *n, const struct item *item)
 	if (!learn_unknown(n->fs, item->ino, item->tries >= UNKNOWN_TRIES))
 		return;
 	again.due_ms = deadline_after(UNKNOWN_MS << item->tries);
-	copy = item_of(&again);
 	pthread_mutex_lock(&n->lock);
-	if (!n->mute)                      /* else nobody tells it */
+	if (!n->mute) { /* else nobody tells it */
+		copy = item_of(&again);
 		DL_APPEND(n->later, copy); /* a tick looks */
-	else
-		free(copy);
+	}
 	pthread_mutex_unlock(&n->lock);
 }
 

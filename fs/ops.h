@@ -39,6 +39,8 @@ void inside_getattr(struct op *op);
 void inside_show(struct op *op); /* the attributes that are known */
 void inside_readlink(struct op *op);
 void inside_statfs(struct op *op);
+/* Asks that of the path that op->node has; without one op is answered. */
+void inside_ask_path(struct op *op, enum remote_op what, op_done *done);
 
 /* ops_set.c */
 void inside_setattr(struct op *op); /* op->stat, op->to_set */

@@ -72,10 +72,8 @@ static void asked(struct op *op, struct remote_reply *reply)
 	pthread_mutex_lock(&fs->lock);
 	if (rc == -ENOENT && !op->node->gone && !is_top(op->node))
 		learn_absent(fs, op->node->parent, op->node->name, op->tellings);
-	if (rc == 0 && !learn_attr(fs, op->node, &reply->attr)) {
-		node_detach(&fs->nodes, op->node); /* another file has the name now */
-		rc = -ESTALE;
-	}
+	if (rc == 0)
+		rc = learn_or_detach(fs, op->node, &reply->attr);
 	if (rc == 0)
 		writer_settle(op->node, op->epoch);
 	pthread_mutex_unlock(&fs->lock);
@@ -276,7 +274,7 @@ static void link_read(struct op *op, struct remote_reply *reply)
 		op_reply_readlink(op, buf_text(&shown));
 }
 
-static void send_path(struct op *op, enum remote_op what, op_done *done)
+void inside_ask_path(struct op *op, enum remote_op what, op_done *done)
 {
 	struct remote_request rq = { .op = what };
 	auto_buf path = BUF_INIT(1);
@@ -294,7 +292,7 @@ static void send_path(struct op *op, enum remote_op what, op_done *done)
 
 void inside_readlink(struct op *op)
 {
-	send_path(op, OP_READLINK, link_read);
+	inside_ask_path(op, OP_READLINK, link_read);
 }
 
 static void space_known(struct op *op, struct remote_reply *reply)
@@ -333,5 +331,5 @@ void inside_statfs(struct op *op)
 	if (known)
 		op_reply_statfs(op, &st);
 	else
-		send_path(op, OP_STATFS, space_known);
+		inside_ask_path(op, OP_STATFS, space_known);
 }

@@ -84,11 +84,8 @@ static void finish_open(struct op *op, struct remote_reply *reply, bool local)
 	bool other, outdated;
 
 	pthread_mutex_lock(&fs->lock);
-	other = !local && !learn_attr(fs, n, &reply->attr);
-	if (other) {
-		node_detach(&fs->nodes,
-			n); /* the name is another file's: the kernel looks it up again */
-	} else {
+	other = !local && learn_or_detach(fs, n, &reply->attr) < 0;
+	if (!other) {
 		if (op->fi.flags & O_TRUNC)
 			writer_settle(n, op->epoch);
 		h = inside_handle_for(op, n, reply);
@@ -104,7 +101,7 @@ static void finish_open(struct op *op, struct remote_reply *reply, bool local)
 	pthread_mutex_unlock(&fs->lock);
 	if (other) {
 		close_again(op, reply->handle);
-		op_reply_err(op, -ESTALE);
+		op_reply_err(op, -ESTALE); /* the kernel looks it up again */
 	} else if (outdated) { /* the kernel would cut reads at the size that it knows */
 		notify_attr(fs->notifier, n->id);
 		notify_then(fs->notifier, reply_open, op);

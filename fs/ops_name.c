@@ -325,20 +325,23 @@ static void move(struct op *op)
 		node_doubt(n);
 }
 
+/* fs->lock held. Another name's file is the one that had this one; NULL: it is not known here. */
+static void swap_away(struct fs *fs, struct node *n)
+{
+	if (!n)
+		return;
+	learn_other_names(fs, n); /* their ctime */
+	node_detach(&fs->nodes, n);
+}
+
 static void exchange(struct op *op)
 {
 	struct fs *fs = op->fs;
 	struct node *a = node_child(&fs->nodes, op->node, op->name);
 	struct node *b = node_child(&fs->nodes, op->other, op->name2);
 
-	if (a) {
-		learn_other_names(fs, a); /* their ctime */
-		node_detach(&fs->nodes, a);
-	}
-	if (b) {
-		learn_other_names(fs, b);
-		node_detach(&fs->nodes, b);
-	}
+	swap_away(fs, a);
+	swap_away(fs, b);
 	dir_invalidate(fs, op->node);
 	dir_invalidate(fs, op->other);
 }

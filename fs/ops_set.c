@@ -61,10 +61,10 @@ static void found(struct op *op, struct remote_reply *reply)
 
 	pthread_mutex_lock(&fs->lock);
 	other = reply->attr.dev != n->attr.dev || reply->attr.ino != n->attr.ino;
-	if (rc == 0 && (other || !learn_attr(fs, n, &reply->attr))) {
+	if (rc == 0 && other)
 		node_detach(&fs->nodes, n);
-		rc = -ESTALE;
-	}
+	if (rc == 0)
+		rc = other ? -ESTALE : learn_or_detach(fs, n, &reply->attr);
 	pthread_mutex_unlock(&fs->lock);
 	if (rc < 0)
 		op_reply_err(op, rc == -ENOENT ? -ESTALE : rc);
@@ -75,18 +75,7 @@ static void found(struct op *op, struct remote_reply *reply)
 /* Its handle is from before the line was lost. Meanwhile the name may have become another file's, which is not meant. */
 static void set_if_same(struct op *op)
 {
-	struct remote_request rq = { .op = OP_STAT };
-	auto_buf path = BUF_INIT(1);
-	int rc;
-
-	pthread_mutex_lock(&op->fs->lock);
-	rc = node_path(op->node, &path);
-	pthread_mutex_unlock(&op->fs->lock);
-	rq.path = buf_text(&path);
-	if (rc < 0)
-		op_reply_err(op, rc);
-	else
-		op_send(op, &rq, found);
+	inside_ask_path(op, OP_STAT, found);
 }
 
 static void was_set(struct op *op, struct remote_reply *reply)
@@ -102,10 +91,8 @@ static void was_set(struct op *op, struct remote_reply *reply)
 	if (rc == 0 && !reply->has_attr)
 		rc = -EBADMSG;
 	pthread_mutex_lock(&fs->lock);
-	if (rc == 0 && !learn_attr(fs, op->node, &reply->attr)) {
-		node_detach(&fs->nodes, op->node);
-		rc = -ESTALE;
-	}
+	if (rc == 0)
+		rc = learn_or_detach(fs, op->node, &reply->attr);
 	if (rc == 0)
 		writer_settle(op->node, op->epoch);
 	if (rc == 0)

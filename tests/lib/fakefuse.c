@@ -34,6 +34,30 @@ struct fuse_pollhandle *fake_poll(void)
 }
 
 int (*fake_forget)(fuse_ino_t ino, off_t offset);
+struct fake_kernel fake_kernel;
+
+static int forget_behind_a_read(fuse_ino_t ino, off_t offset)
+{
+	if (offset < 0) {
+		fake_kernel.attrs++;
+		return 0;
+	}
+	sem_wait(&fake_kernel.reads);
+	fake_kernel.pages++;
+	return 0;
+}
+
+void fake_kernel_init(void)
+{
+	fake_kernel.pages = fake_kernel.attrs = 0;
+	sem_init(&fake_kernel.reads, 0, 0);
+	fake_forget = forget_behind_a_read;
+}
+
+void fake_post(void *sem)
+{
+	sem_post(sem);
+}
 
 /* --- libfuse ---------------------------------------------------------------- */
 

@@ -39,4 +39,15 @@ struct fuse_pollhandle *fake_poll(void); /* free() it */
  * negative; NULL: it has. */
 extern int (*fake_forget)(fuse_ino_t ino, off_t offset);
 
+/* A kernel that has forgotten attributes at once, and pages when those that it reads have come. */
+extern struct fake_kernel {
+	sem_t reads;      /* posted when the page that it is reading has come */
+	atomic_int pages; /* how often it has forgotten pages; attributes alone */
+	atomic_int attrs;
+} fake_kernel;
+
+void fake_kernel_init(void); /* from now on it is the one that forgets; nothing is counted yet */
+
+void fake_post(void *sem); /* for notify_then and the like */
+
 #endif

@@ -35,9 +35,25 @@ static int unmake(void **state)
 	return 0;
 }
 
-static void post(void *arg)
+/* The one file of its sandbox, for the caller to drop. */
+static struct node *file_of(struct made *m, const char *box)
 {
-	sem_post(arg);
+	struct box *b = box_new(&m->fs, "", box, "uid", "", "", true);
+	struct node *n;
+
+	pthread_mutex_lock(&m->fs.lock);
+	n = node_make(&m->fs.nodes, m->fs.nodes.root, box, NODE_INSIDE, b);
+	node_ref(n);
+	n->shown_ms = clock_now_ms();
+	pthread_mutex_unlock(&m->fs.lock);
+	box_unref(b);
+	return n;
+}
+
+static void drop(struct made *m, struct node *n)
+{
+	scoped_lock(&m->fs.lock);
+	node_unref(&m->fs, n);
 }
 
 /* Those of this process, on any thread. */
@@ -82,7 +98,7 @@ static void a_box_that_ends_slowly_holds_up_nobody(void **state)
 	sem_init(&done, 0, 0);
 	start = clock_now_ms();
 	box_unref(b);
-	notify_then(m->fs.notifier, post, &done);
+	notify_then(m->fs.notifier, fake_post, &done);
 	sem_wait(&done);
 	assert_in_range(clock_now_ms() - start, 0, 500);
 	signal_children(SIGCONT);
@@ -162,23 +178,6 @@ static void a_process_that_is_killed_waits_for_no_line(void **state)
 
 /* --- what the kernel keeps of a file -------------------------------------------- */
 
-static struct kernel {
-	sem_t reads;      /* posted when the page that it is reading has come */
-	atomic_int pages; /* how often it was told to forget pages; attributes alone */
-	atomic_int attrs;
-} kernel;
-
-static int forget_behind_a_read(fuse_ino_t ino, off_t offset)
-{
-	if (offset < 0) {
-		kernel.attrs++;
-		return 0;
-	}
-	sem_wait(&kernel.reads);
-	kernel.pages++;
-	return 0;
-}
-
 /*
  * Pages that are being read are forgotten when they have come. An unlink's answer waited for the attributes of
  * the file's other names behind that, or did not wait: stat had the old number of links.
@@ -186,65 +185,48 @@ static int forget_behind_a_read(fuse_ino_t ino, off_t offset)
 static void attributes_are_forgotten_at_once_also_behind_pages(void **state)
 {
 	struct made *m = *state;
-	struct box *b = box_new(&m->fs, "", "b", "uid", "", "", true);
-	struct node *n;
+	struct node *n = file_of(m, "b");
 	sem_t answered;
 	int attrs, pages;
 
-	sem_init(&kernel.reads, 0, 0);
 	sem_init(&answered, 0, 0);
-	fake_forget = forget_behind_a_read;
+	fake_kernel_init();
 	pthread_mutex_lock(&m->fs.lock);
-	n = node_make(&m->fs.nodes, m->fs.nodes.root, "f", NODE_INSIDE, b);
-	node_ref(n);
-	n->shown_ms = clock_now_ms();
 	learn_recall(&m->fs, n, true);
 	learn_recall(&m->fs, n, true);
 	learn_recall(&m->fs, n, false);
 	learn_recall(&m->fs, n, false);
 	pthread_mutex_unlock(&m->fs.lock);
-	notify_then(m->fs.notifier, post, &answered);
+	notify_then(m->fs.notifier, fake_post, &answered);
 	sem_wait(&answered);
-	attrs = kernel.attrs;
-	pages = kernel.pages;
-	sem_post(&kernel.reads); /* before anything can fail: the teardown waits for it */
-	notify_last(m->fs.notifier, post, &answered);
+	attrs = fake_kernel.attrs;
+	pages = fake_kernel.pages;
+	sem_post(&fake_kernel.reads); /* before anything can fail: the teardown waits for it */
+	notify_last(m->fs.notifier, fake_post, &answered);
 	sem_wait(&answered);
 	assert_int_equal(attrs, 1);
 	assert_int_equal(pages, 0);
-	assert_int_equal(kernel.pages, 1);
+	assert_int_equal(fake_kernel.pages, 1);
 	fake_forget = NULL;
-	pthread_mutex_lock(&m->fs.lock);
-	node_unref(&m->fs, n);
-	pthread_mutex_unlock(&m->fs.lock);
-	box_unref(b);
+	drop(m, n);
 }
 
 /* It had asked for them a while ago, and may have got them just now. */
 static void the_end_of_a_run_recalls_what_the_kernel_may_have_got_late(void **state)
 {
 	struct made *m = *state;
-	struct box *b = box_new(&m->fs, "", "b", "uid", "", "", true);
-	struct node *n;
+	struct node *n = file_of(m, "b");
 	sem_t done;
 
 	sem_init(&done, 0, 0);
-	kernel.attrs = 0;
-	fake_forget = forget_behind_a_read;
-	pthread_mutex_lock(&m->fs.lock);
-	n = node_make(&m->fs.nodes, m->fs.nodes.root, "f", NODE_INSIDE, b);
-	node_ref(n);
-	n->shown_ms = clock_now_ms() - (int64_t)(KERNEL_TTL_S * 1000) - 500;
-	pthread_mutex_unlock(&m->fs.lock);
-	learn_box_changed(&m->fs, b);
-	notify_then(m->fs.notifier, post, &done);
+	fake_kernel_init();
+	n->shown_ms -= (int64_t)(KERNEL_TTL_S * 1000) + 500;
+	learn_box_changed(&m->fs, n->box);
+	notify_then(m->fs.notifier, fake_post, &done);
 	sem_wait(&done);
 	fake_forget = NULL;
-	assert_int_equal(kernel.attrs, 1);
-	pthread_mutex_lock(&m->fs.lock);
-	node_unref(&m->fs, n);
-	pthread_mutex_unlock(&m->fs.lock);
-	box_unref(b);
+	assert_int_equal(fake_kernel.attrs, 1);
+	drop(m, n);
 }
 
 /* --- what the kernel is about to know ----------------------------------------------- */
@@ -266,17 +248,14 @@ static int forget_when_known(fuse_ino_t ino, off_t offset)
 /* Takes and gives back the kernel's reference. */
 static void tell_of_an_unknown_file(struct made *m, bool pages)
 {
-	struct box *b = box_new(&m->fs, "", "b", "uid", "", "", true);
-	struct node *n;
+	struct node *n = file_of(m, "b");
 
 	sem_init(&late.known, 0, 0);
 	late.told = 0;
 	late.unknown = 2;
 	fake_forget = forget_when_known;
 	pthread_mutex_lock(&m->fs.lock);
-	n = node_make(&m->fs.nodes, m->fs.nodes.root, "f", NODE_INSIDE, b);
 	node_looked_up(n);
-	n->shown_ms = clock_now_ms();
 	learn_recall(&m->fs, n, pages);
 	pthread_mutex_unlock(&m->fs.lock);
 	sem_wait(&late.known);
@@ -284,7 +263,7 @@ static void tell_of_an_unknown_file(struct made *m, bool pages)
 	pthread_mutex_lock(&m->fs.lock);
 	node_forget(&m->fs, n, 1);
 	pthread_mutex_unlock(&m->fs.lock);
-	box_unref(b);
+	drop(m, n);
 }
 
 /*
@@ -302,13 +281,10 @@ static void what_the_kernel_does_not_know_yet_is_told_again(void **state)
 static void what_was_told_in_vain_is_not_taken_for_told(void **state)
 {
 	struct made *m = *state;
-	struct box *b = box_new(&m->fs, "", "b", "uid", "", "", true);
+	struct node *n = file_of(m, "b");
 	bool before, again, over, after;
-	struct node *n;
 
 	pthread_mutex_lock(&m->fs.lock);
-	n = node_make(&m->fs.nodes, m->fs.nodes.root, "f", NODE_INSIDE, b);
-	node_ref(n);
 	n->attr_recalled = n->pages_recalled = true;
 	pthread_mutex_unlock(&m->fs.lock);
 	before = learn_unknown(&m->fs, n->id, false);
@@ -320,9 +296,8 @@ static void what_was_told_in_vain_is_not_taken_for_told(void **state)
 	pthread_mutex_lock(&m->fs.lock);
 	after = n->attr_recalled || n->pages_recalled;
 	node_forget(&m->fs, n, 1);
-	node_unref(&m->fs, n);
 	pthread_mutex_unlock(&m->fs.lock);
-	box_unref(b);
+	drop(m, n);
 	assert_false(before);
 	assert_true(again);
 	assert_false(over);

@@ -17,20 +17,6 @@ struct made {
 	struct handle *h;
 };
 
-static struct kernel {
-	sem_t reads;      /* posted when the page that it is reading has come */
-	atomic_int pages; /* how often it has forgotten them */
-} kernel;
-
-static int forget_behind_a_read(fuse_ino_t ino, off_t offset)
-{
-	if (offset < 0)
-		return 0;
-	sem_wait(&kernel.reads);
-	kernel.pages++;
-	return 0;
-}
-
 static void open_written(struct made *m)
 {
 	struct stat st = { 0 };
@@ -52,9 +38,7 @@ static int make(void **state)
 	assert_int_equal(fs_init(&m->fs, &m->opt), 0);
 	m->box = box_new(&m->fs, "", "b", "uid", "", "", true);
 	open_written(m);
-	kernel = (struct kernel){ 0 };
-	sem_init(&kernel.reads, 0, 0);
-	fake_forget = forget_behind_a_read;
+	fake_kernel_init();
 	*state = m;
 	return 0;
 }
@@ -64,7 +48,7 @@ static int unmake(void **state)
 	struct made *m = *state;
 
 	for (int i = 0; i < 9; i++)
-		sem_post(&kernel.reads); /* what a failed test has left waiting */
+		sem_post(&fake_kernel.reads); /* what a failed test has left waiting */
 	handle_unref_unlocked(&m->fs, m->h);
 	pthread_mutex_lock(&m->fs.lock);
 	node_unref(&m->fs, m->n);
@@ -77,18 +61,13 @@ static int unmake(void **state)
 	return 0;
 }
 
-static void post(void *arg)
-{
-	sem_post(arg);
-}
-
 static void wait_for(
 	struct made *m, void (*notify)(struct notifier *n, void (*fn)(void *arg), void *arg))
 {
 	sem_t done;
 
 	sem_init(&done, 0, 0);
-	notify(m->fs.notifier, post, &done);
+	notify(m->fs.notifier, fake_post, &done);
 	sem_wait(&done);
 }
 
@@ -107,21 +86,29 @@ static struct fuse_req *settle(struct made *m, void (*how)(struct op *op))
 	return r;
 }
 
+/* Answered when the page that the kernel is reading has come, and no sooner. */
+static struct fuse_req *settle_behind_a_read(struct made *m, void (*how)(struct op *op))
+{
+	struct fuse_req *r = settle(m, how);
+	int before;
+
+	wait_for(m, notify_then);
+	before = r->answers;
+	sem_post(&fake_kernel.reads);
+	wait_for(m, notify_last);
+	assert_int_equal(before, 0);
+	assert_int_equal(r->answers, 1);
+	return r;
+}
+
 /* Else who reads at once what could not be written is given it from the kernel's pages. */
 static void says_what_failed_when_the_pages_are_forgotten(struct made *m, void (*how)(struct op *))
 {
 	struct fuse_req *r;
-	int before;
 
 	give_up(m, -ENOSPC);
-	r = settle(m, how);
-	wait_for(m, notify_then);
-	before = r->answers;
-	sem_post(&kernel.reads);
-	wait_for(m, notify_last);
-	assert_int_equal(before, 0);
-	assert_int_equal(kernel.pages, 1);
-	assert_int_equal(r->answers, 1);
+	r = settle_behind_a_read(m, how);
+	assert_int_equal(fake_kernel.pages, 1);
 	assert_int_equal(r->err, ENOSPC);
 	fake_req_free(r);
 }
@@ -143,8 +130,8 @@ static void what_a_write_has_told_is_told_by_the_close_too(void **state)
 	struct fuse_req *r;
 	int told, again, more;
 
-	sem_post(&kernel.reads);
-	sem_post(&kernel.reads);
+	sem_post(&fake_kernel.reads);
+	sem_post(&fake_kernel.reads);
 	give_up(m, -ENOSPC);
 	pthread_mutex_lock(&m->fs.lock);
 	told = writer_tell_error(m->h);
@@ -172,19 +159,12 @@ static void a_close_waits_for_the_pages_though_the_failure_was_told(void **state
 {
 	struct made *m = *state;
 	struct fuse_req *r;
-	int before;
 
 	give_up(m, -EIO);
 	pthread_mutex_lock(&m->fs.lock);
 	CHECK_RC(writer_take_error(m->h), -EIO);
 	pthread_mutex_unlock(&m->fs.lock);
-	r = settle(m, inside_flush);
-	wait_for(m, notify_then);
-	before = r->answers;
-	sem_post(&kernel.reads);
-	wait_for(m, notify_last);
-	assert_int_equal(before, 0);
-	assert_int_equal(r->answers, 1);
+	r = settle_behind_a_read(m, inside_flush);
 	assert_int_equal(r->err, 0);
 	fake_req_free(r);
 }
@@ -195,7 +175,7 @@ static void nobody_waits_where_nothing_has_failed(void **state)
 
 	assert_int_equal(r->answers, 1);
 	assert_int_equal(r->err, 0);
-	assert_int_equal(kernel.pages, 0);
+	assert_int_equal(fake_kernel.pages, 0);
 	fake_req_free(r);
 }
 
@@ -206,9 +186,9 @@ static void pages_are_forgotten_again_when_more_fails(void **state)
 
 	for (int i = 1; i < 4; i++) {
 		give_up(m, -EIO);
-		sem_post(&kernel.reads);
+		sem_post(&fake_kernel.reads);
 		wait_for(m, notify_last);
-		assert_int_equal(kernel.pages, i);
+		assert_int_equal(fake_kernel.pages, i);
 	}
 }
 
@@ -219,10 +199,10 @@ static void a_thousand_failures_fill_no_queue(void **state)
 	for (int i = 0; i < 1000; i++)
 		give_up(m, -EIO);
 	for (int i = 0; i < 1000; i++)
-		sem_post(&kernel.reads);
+		sem_post(&fake_kernel.reads);
 	wait_for(m, notify_last);
-	assert_in_range(
-		kernel.pages, 1, 2); /* the one that had begun already, and one for all others */
+	/* the one that had begun already, and one for all others */
+	assert_in_range(fake_kernel.pages, 1, 2);
 }
 
 int main(void)
