@@ -21,9 +21,9 @@ static void recall_name(struct fs *fs, struct node *n)
 	/* a far end that says so a million times a second fills no queue */
 	n->name_recalled = true;
 	if (atomic_load(&fs->can_expire))
-		notify_expire(fs->notifier, n->parent->id, n->name);
+		notify_expire(fs->notifier, n->box, n->parent->id, n->name);
 	else if (!S_ISDIR(n->attr.mode)) /* who stands in it would fall out */
-		notify_entry(fs->notifier, n->parent->id, n->name);
+		notify_entry(fs->notifier, n->box, n->parent->id, n->name);
 }
 
 /* The name is another file's, or nobody's. */
@@ -31,7 +31,7 @@ static void detach(struct fs *fs, struct node *n)
 {
 	learn_other_names(fs, n);
 	if (n->nlookup)
-		notify_entry(fs->notifier, n->parent->id, n->name);
+		notify_entry(fs->notifier, n->box, n->parent->id, n->name);
 	node_detach(&fs->nodes, n);
 }
 

@@ -265,7 +265,7 @@ static void complete(struct job *j, int rc)
 	output_end(j->fs, &j->out[2], rc);
 }
 
-/* The notifier's: everything the kernel knew of the files has been forgotten. */
+/* The notifier's: everything the kernel knew of the box's files has been forgotten. */
 static void finish(void *arg)
 {
 	struct line *l = arg;
@@ -326,5 +326,5 @@ void job_finish(struct line *l, const struct run_end *end)
 	pthread_mutex_unlock(&j->lock);
 	opnote_run(l->box, j->number, end, took_ms, j->output_rc);
 	learn_box_changed(j->fs, l->box);
-	notify_last(j->fs->notifier, finish, l);
+	notify_last(j->fs->notifier, l->box, finish, l);
 }

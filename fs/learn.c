@@ -77,9 +77,9 @@ void learn_recall(struct fs *fs, struct node *n, bool pages)
 	if (pages && !writer_pending(n)) {
 		if (!n->shown_ms || n->pages_recalled)
 			return;
-		n->pages_recalled =
-			true; /* of its attributes, too, but by the slow thread: nobody may rely on it */
-		notify_pages(fs->notifier, n->id);
+		/* of its attributes, too, but behind names and pages: nobody may rely on it */
+		n->pages_recalled = true;
+		notify_pages(fs->notifier, n->box, n->id);
 	} else if (n->shown_ms && !n->attr_recalled) {
 		n->attr_recalled = true;
 		notify_attr(fs->notifier, n->id);

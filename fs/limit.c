@@ -7,8 +7,10 @@
 
 #define SCAN_MAX 4096 /* nodes looked at under the lock, */
 #define TELL_MAX 1024 /* and given up */
+#define LEFT_MAX 8192 /* names of one box of which the kernel has not been told yet */
 #define NEW_MS   500  /* what was shown so lately is about to be used */
-#define WAIT_MS  50   /* before it is tried again, when the kernel has not followed */
+#define NEXT_MS  5    /* before more are given up: it has been told of so many by then */
+#define WAIT_MS  50   /* before it is tried again, when none could be */
 
 static void give_up(void *arg);
 
@@ -37,7 +39,10 @@ static size_t too_many(const struct fs *fs)
 	return left > max ? left - max : 0;
 }
 
-/* The oldest first, on from where it came to the last time. How many were found. */
+/*
+ * The oldest first, on from where it came to the last time. How many were found. Of no box much faster than
+ * the kernel is told: one that answers nothing keeps that waiting.
+ */
 static size_t pick(struct fs *fs)
 {
 	struct node_table *t = &fs->nodes;
@@ -48,12 +53,12 @@ static size_t pick(struct fs *fs)
 		struct node *n = t->cursor ? t->cursor : t->by_id;
 
 		t->cursor = n->by_id.next;
-		if (!may_go(fs, n, now_ms))
+		if (!may_go(fs, n, now_ms) || notify_left(fs->notifier, n->box) >= LEFT_MAX)
 			continue;
 		n->going = true;
 		t->going++;
 		found++;
-		notify_entry(fs->notifier, n->parent->id, n->name);
+		notify_entry(fs->notifier, n->box, n->parent->id, n->name);
 	}
 	return found;
 }
@@ -66,12 +71,8 @@ static void give_up(void *arg)
 	scoped_lock(&fs->lock);
 	found = pick(fs);
 	fs->nodes.limiting = too_many(fs) > 0;
-	if (!fs->nodes.limiting)
-		return;
-	if (found)
-		notify_last(fs->notifier, give_up, fs); /* no faster than the kernel is told */
-	else
-		notify_later(fs->notifier, WAIT_MS, give_up, fs);
+	if (fs->nodes.limiting)
+		notify_later(fs->notifier, found ? NEXT_MS : WAIT_MS, give_up, fs);
 }
 
 void limit_nodes(struct fs *fs)

@@ -96,7 +96,7 @@ static void unmake(struct fs *fs, struct node *n, struct handle *h, int rc)
 	dir_invalidate(fs, n->parent);
 	node_doubt(n);
 	if (!n->gone)
-		notify_entry(fs->notifier, n->parent->id, n->name);
+		notify_entry(fs->notifier, n->box, n->parent->id, n->name);
 	node_detach(&fs->nodes, n);
 }
 

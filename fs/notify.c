@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "fs/box.h"
 #include "fs/fs.h"
 #include "fs/learn.h"
 #include "fs/op.h"
@@ -19,10 +20,14 @@
 #define UNKNOWN_MS    20
 #define UNKNOWN_TRIES 8
 
+/* So many workers stay when there is nothing to tell: making one costs more than most items. */
+#define WORKERS_IDLE 2
+
 enum kind { ATTR, PAGES, ENTRY, EXPIRE, POLL, THEN, LAST };
 
 struct item {
 	enum kind kind;
+	uint64_t box; /* of PAGES, ENTRY, EXPIRE and LAST: whose queue */
 	uint64_t ino;
 	char *name;
 	struct fuse_pollhandle *ph;
@@ -33,22 +38,39 @@ struct item {
 	struct item *prev, *next;
 };
 
+/* Names and pages of one box, which are told in order. It is there while there are any, or one is being told. */
+struct queue {
+	uint64_t box; /* box_hash: the box itself may have gone */
+	struct item *items;
+	size_t count; /* of them */
+	struct queue *prev, *next;
+	UT_hash_handle hh;
+};
+
 /*
- * Two threads: what the kernel may keep waiting (for a folder that an operation holds, for a page that
- * is being read) is told by the second, so that THEN, which such an operation may wait for, is not
- * behind it.
+ * What the kernel may keep waiting (for a folder that an operation holds, for a page that is being read)
+ * is not told by the first thread, so that THEN, which such an operation may wait for, is not behind it.
+ * There are as many workers for it as queues, so one that is stuck keeps its own queue waiting, and no other.
+ * Each takes one item of the queue that has waited longest: so it goes on, with long waits, also when no
+ * more threads can be had.
  */
 struct notifier {
 	struct fs *fs;
 	struct reaper *reaper;
-	pthread_t thread, slow_thread;
+	pthread_t thread;
 	int wake_fd, signal_fd;
 	pthread_mutex_t lock; /* all below */
-	pthread_cond_t slow;
-	struct item *items, *slow_items;
+	struct item *items;
 	struct item *later; /* what is not due yet */
 	bool stop, mute;
-	bool over; /* the first has ended: nothing more comes for the second */
+	bool over; /* the first has ended: nothing more comes for the workers */
+
+	pthread_cond_t slow;  /* one is ready; it is over; the last worker has gone */
+	struct queue *queues; /* all, by box */
+	struct queue *ready;  /* those that no worker is at, by how long they have waited */
+	unsigned workers;     /* at least one until it is over */
+	pthread_t ended;      /* the worker that ended last has waited for all before it */
+	bool some_ended;
 };
 
 static struct item *item_of(const struct item *item)
@@ -72,13 +94,41 @@ static void push(struct notifier *n, struct item item)
 	(void)rc;
 }
 
+static int start_worker(struct notifier *n);
+
+/* lock held. NULL: there is none. */
+static struct queue *find_queue(const struct notifier *n, uint64_t box)
+{
+	struct queue *q;
+
+	HASH_FIND(hh, n->queues, &box, sizeof(box), q);
+	return q;
+}
+
+/* lock held */
+static struct queue *make_queue(struct notifier *n, uint64_t box)
+{
+	struct queue *q = xcalloc(1, sizeof(*q));
+
+	q->box = box;
+	HASH_ADD(hh, n->queues, box, sizeof(q->box), q);
+	DL_APPEND(n->ready, q);
+	pthread_cond_signal(&n->slow);
+	return q;
+}
+
 /* lock held */
 static void append_slow(struct notifier *n, const struct item *item)
 {
 	struct item *copy = item_of(item);
+	struct queue *q = find_queue(n, item->box);
 
-	DL_APPEND(n->slow_items, copy);
-	pthread_cond_signal(&n->slow);
+	if (!q)
+		q = make_queue(n, item->box);
+	DL_APPEND(q->items, copy);
+	q->count++;
+	if (n->workers < HASH_COUNT(n->queues))
+		start_worker(n); /* or those that there are take turns */
 }
 
 static void push_slow(struct notifier *n, struct item item)
@@ -92,37 +142,55 @@ void notify_attr(struct notifier *n, uint64_t ino)
 	push(n, (struct item){ .kind = ATTR, .ino = ino });
 }
 
-void notify_entry(struct notifier *n, uint64_t parent, const char *name)
+static void push_name(
+	struct notifier *n, const struct box *b, enum kind kind, uint64_t parent, const char *name)
 {
-	push_slow(n, (struct item){ .kind = ENTRY, .ino = parent, .name = xstrdup(name) });
+	push_slow(n,
+		(struct item){
+			.kind = kind, .box = box_hash(b), .ino = parent, .name = xstrdup(name) });
 }
 
-void notify_expire(struct notifier *n, uint64_t parent, const char *name)
+void notify_entry(struct notifier *n, const struct box *b, uint64_t parent, const char *name)
 {
-	push_slow(n, (struct item){ .kind = EXPIRE, .ino = parent, .name = xstrdup(name) });
+	push_name(n, b, ENTRY, parent, name);
 }
 
-/* lock held. The last that the second will do is just that, and it has not begun. */
+void notify_expire(struct notifier *n, const struct box *b, uint64_t parent, const char *name)
+{
+	push_name(n, b, EXPIRE, parent, name);
+}
+
+/* lock held. The last that will be told of its box is just that, and it has not begun. */
 static bool is_due(const struct notifier *n, const struct item *item)
 {
-	const struct item *tail = n->slow_items ? n->slow_items->prev : NULL;
+	const struct queue *q = find_queue(n, item->box);
+	const struct item *tail = q && q->items ? q->items->prev : NULL;
 
 	return tail && tail->kind == item->kind && tail->ino == item->ino;
 }
 
 /* Each of many writes that fail says so. */
-void notify_pages(struct notifier *n, uint64_t ino)
+void notify_pages(struct notifier *n, const struct box *b, uint64_t ino)
 {
-	struct item item = { .kind = PAGES, .ino = ino };
+	struct item item = { .kind = PAGES, .box = box_hash(b), .ino = ino };
 
 	scoped_lock(&n->lock);
 	if (!is_due(n, &item))
 		append_slow(n, &item);
 }
 
-void notify_last(struct notifier *n, void (*fn)(void *arg), void *arg)
+size_t notify_left(struct notifier *n, const struct box *b)
 {
-	push(n, (struct item){ .kind = LAST, .fn = fn, .arg = arg });
+	const struct queue *q;
+
+	scoped_lock(&n->lock);
+	q = find_queue(n, box_hash(b));
+	return q ? q->count : 0;
+}
+
+void notify_last(struct notifier *n, const struct box *b, void (*fn)(void *arg), void *arg)
+{
+	push(n, (struct item){ .kind = LAST, .box = box_hash(b), .fn = fn, .arg = arg });
 }
 
 void notify_poll(struct notifier *n, struct fuse_pollhandle *ph)
@@ -193,6 +261,7 @@ static void forget(struct notifier *n, const struct item *item, off_t from)
 		tell_again(n, item);
 }
 
+/* Takes it. No lock held. */
 static void tell(struct notifier *n, struct item *item, bool mute)
 {
 	struct fuse_session *se = n->fs->se;
@@ -217,7 +286,9 @@ static void tell(struct notifier *n, struct item *item, bool mute)
 			forget(n, item, 0);
 		break;
 	case LAST:
-		push_slow(n, (struct item){ .kind = THEN, .fn = item->fn, .arg = item->arg });
+		push_slow(n,
+			(struct item){
+				.kind = THEN, .box = item->box, .fn = item->fn, .arg = item->arg });
 		break;
 	case POLL:
 		if (!mute)
@@ -228,6 +299,8 @@ static void tell(struct notifier *n, struct item *item, bool mute)
 		item->fn(item->arg);
 		break;
 	}
+	free(item->name);
+	free(item);
 }
 
 /* lock held */
@@ -262,41 +335,102 @@ static void drain(struct notifier *n)
 	struct item *item;
 	bool mute;
 
-	while ((item = take(n, &mute))) {
+	while ((item = take(n, &mute)))
 		tell(n, item, mute);
-		free(item->name);
-		free(item);
+}
+
+/* --- names and pages ---------------------------------------------------------- */
+
+/*
+ * lock held. The one whose turn it is, for this worker alone until it is ready again. NULL: the worker is to
+ * end; what is left when the first thread has ended is done before.
+ */
+static struct queue *take_queue(struct notifier *n)
+{
+	struct queue *q;
+
+	while (!n->ready && !n->over && n->workers <= HASH_COUNT(n->queues) + WORKERS_IDLE)
+		pthread_cond_wait(&n->slow, &n->lock);
+	q = n->ready;
+	if (q)
+		DL_DELETE(n->ready, q);
+	return q;
+}
+
+/* lock held, and let go meanwhile */
+static void tell_first(struct notifier *n, struct queue *q)
+{
+	struct item *item = q->items;
+	bool mute = n->mute;
+
+	DL_DELETE(q->items, item);
+	q->count--;
+	pthread_mutex_unlock(&n->lock);
+	tell(n, item, mute);
+	pthread_mutex_lock(&n->lock);
+	if (q->items) {
+		DL_APPEND(n->ready, q);
+	} else {
+		HASH_DEL(n->queues, q);
+		free(q);
 	}
 }
 
-/* What is left when the first thread has ended is done, too; NULL then: all is. */
-static struct item *take_slow(struct notifier *n, bool *mute)
+/* lock held, and let go. Each that ends waits for the one before it: so nobody else needs to wait for more than one. */
+static void end_worker(struct notifier *n)
 {
-	struct item *item;
+	bool some = n->some_ended;
+	pthread_t before = n->ended;
 
-	scoped_lock(&n->lock);
-	while (!n->slow_items && !n->over)
-		pthread_cond_wait(&n->slow, &n->lock);
-	item = n->slow_items;
-	if (item)
-		DL_DELETE(n->slow_items, item);
-	*mute = n->mute;
-	return item;
+	n->ended = pthread_self();
+	n->some_ended = true;
+	if (--n->workers == 0)
+		pthread_cond_signal(&n->slow);
+	pthread_mutex_unlock(&n->lock);
+	if (some)
+		pthread_join(before, NULL);
 }
 
-static void *run_slow(void *arg)
+static void *work(void *arg)
 {
 	struct notifier *n = arg;
-	struct item *item;
-	bool mute;
+	struct queue *q;
 
-	while ((item = take_slow(n, &mute))) {
-		tell(n, item, mute);
-		free(item->name);
-		free(item);
-	}
+	pthread_mutex_lock(&n->lock);
+	while ((q = take_queue(n)))
+		tell_first(n, q);
+	end_worker(n);
 	return NULL;
 }
+
+/* lock held. Positive errno. Signals are the main thread's. */
+static int start_worker(struct notifier *n)
+{
+	sigset_t all, before;
+	pthread_t thread;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&thread, NULL, work, n);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc == 0)
+		n->workers++;
+	return rc;
+}
+
+static void end_workers(struct notifier *n)
+{
+	pthread_mutex_lock(&n->lock);
+	n->over = true;
+	pthread_cond_broadcast(&n->slow);
+	while (n->workers)
+		pthread_cond_wait(&n->slow, &n->lock);
+	pthread_mutex_unlock(&n->lock);
+	pthread_join(n->ended, NULL);
+}
+
+/* --- the clock, and all else ------------------------------------------------- */
 
 static void log_counters(struct notifier *n)
 {
@@ -355,28 +489,20 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static void end_slow(struct notifier *n)
-{
-	pthread_mutex_lock(&n->lock);
-	n->over = true;
-	pthread_cond_signal(&n->slow);
-	pthread_mutex_unlock(&n->lock);
-	pthread_join(n->slow_thread, NULL);
-}
-
 /* Positive errno. */
 static int start_threads(struct notifier *n)
 {
-	int rc = pthread_create(&n->slow_thread, NULL, run_slow, n);
+	int rc;
 
+	pthread_mutex_lock(&n->lock);
+	rc = start_worker(n);
+	pthread_mutex_unlock(&n->lock);
 	if (rc)
 		return rc;
 	rc = pthread_create(&n->thread, NULL, run, n);
-	if (rc) {
-		end_slow(n);
-		return rc;
-	}
-	return 0;
+	if (rc)
+		end_workers(n);
+	return rc;
 }
 
 int notifier_open(struct fs *fs, struct notifier **ret)
@@ -429,7 +555,7 @@ void notifier_close(struct notifier *n)
 	rc = write(n->wake_fd, &one, sizeof(one));
 	(void)rc;
 	pthread_join(n->thread, NULL);
-	end_slow(n); /* what they still did may have let boxes go */
+	end_workers(n); /* what they still did may have let boxes go */
 	reaper_close(n->reaper);
 	close(n->wake_fd);
 	close(n->signal_fd);

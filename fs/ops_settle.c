@@ -35,7 +35,7 @@ static void settled(struct op *op, int rc, bool told)
 	told = told || writer_lost(op->node);
 	pthread_mutex_unlock(&op->fs->lock);
 	if (told)
-		notify_last(op->fs->notifier, reply_settled, op);
+		notify_last(op->fs->notifier, op->node->box, reply_settled, op);
 	else
 		reply_settled(op);
 }
@@ -70,7 +70,7 @@ static bool tell_other_names(struct op *op)
 			continue;
 		n->filled = (struct stamp){ 0 };
 		inside_forget_blocks(n);
-		notify_pages(fs->notifier, n->id);
+		notify_pages(fs->notifier, n->box, n->id);
 	}
 	return told;
 }

@@ -65,7 +65,7 @@ static void forget_name(struct fs *fs, struct box *b)
 	n = node_child(&fs->nodes, parent, b->name);
 	if (n && n->box == b)
 		node_detach(&fs->nodes, n);
-	notify_entry(fs->notifier, parent->id, b->name);
+	notify_entry(fs->notifier, NULL, parent->id, b->name);
 }
 
 static void down_later(void *arg)

@@ -118,7 +118,7 @@ static void distrust_pages(struct node *n)
 	n->writer->lost = true;
 	DL_FOREACH(n->handles, h)
 	h->whole = false;
-	notify_pages(n->box->fs->notifier, n->id); /* pending or not, told before or not */
+	notify_pages(n->box->fs->notifier, n->box, n->id); /* pending or not, told before or not */
 }
 
 void writer_fail(struct handle *h, int rc)

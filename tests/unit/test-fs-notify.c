@@ -8,6 +8,7 @@
 #include "fs/notify.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -202,7 +203,7 @@ static void attributes_are_forgotten_at_once_also_behind_pages(void **state)
 	attrs = fake_kernel.attrs;
 	pages = fake_kernel.pages;
 	sem_post(&fake_kernel.reads); /* before anything can fail: the teardown waits for it */
-	notify_last(m->fs.notifier, fake_post, &answered);
+	notify_last(m->fs.notifier, n->box, fake_post, &answered);
 	sem_wait(&answered);
 	assert_int_equal(attrs, 1);
 	assert_int_equal(pages, 0);
@@ -227,6 +228,170 @@ static void the_end_of_a_run_recalls_what_the_kernel_may_have_got_late(void **st
 	fake_forget = NULL;
 	assert_int_equal(fake_kernel.attrs, 1);
 	drop(m, n);
+}
+
+/* --- box by box ----------------------------------------------------------------------- */
+
+/* The kernel is reading pages of the files with numbers below that. */
+#define READ_BELOW 100
+#define MANY       50
+#define PATIENT_MS 10000 /* what takes so long has not come */
+
+static struct tale {
+	sem_t begun; /* it was told to forget what it is reading */
+	sem_t come;  /* what it was reading */
+	sem_t last;
+	fuse_ino_t inos[2 * MANY]; /* in the order in which it has forgotten their pages */
+	atomic_int count;
+} tale;
+
+static int forget_and_note(fuse_ino_t ino, off_t offset)
+{
+	if (ino < READ_BELOW) {
+		sem_post(&tale.begun);
+		sem_wait(&tale.come);
+	}
+	tale.inos[tale.count++] = ino;
+	return 0;
+}
+
+static int make_tale(void **state)
+{
+	sem_init(&tale.begun, 0, 0);
+	sem_init(&tale.come, 0, 0);
+	sem_init(&tale.last, 0, 0);
+	tale.count = 0;
+	fake_forget = forget_and_note;
+	return make(state);
+}
+
+static int unmake_tale(void **state)
+{
+	int rc;
+
+	for (int i = 0; i < MANY; i++)
+		sem_post(&tale.come); /* what a failed test has left waiting */
+	rc = unmake(state);
+	fake_forget = NULL;
+	return rc;
+}
+
+static struct box *box_called(struct made *m, const char *name)
+{
+	return box_new(&m->fs, "", name, "uid", "", "", true);
+}
+
+static bool comes(sem_t *sem)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += PATIENT_MS / 1000;
+	return sem_timedwait(sem, &until) == 0;
+}
+
+static bool last_comes(struct made *m, struct box *b)
+{
+	notify_last(m->fs.notifier, b, fake_post, &tale.last);
+	return comes(&tale.last);
+}
+
+/* The end of a run, and a close whose write had failed, took 20 s, as another sandbox had stopped answering. */
+static void a_page_of_one_box_that_does_not_come_holds_up_no_other(void **state)
+{
+	struct made *m = *state;
+	struct box *a = box_called(m, "a"), *b = box_called(m, "b");
+
+	notify_pages(m->fs.notifier, a, 1);
+	assert_true(comes(&tale.begun));
+	notify_pages(m->fs.notifier, b, 100);
+	assert_true(last_comes(m, b));
+	assert_true(last_comes(m, NULL));
+	assert_int_equal(tale.count, 1);
+	assert_int_equal(tale.inos[0], 100);
+	sem_post(&tale.come);
+	assert_true(last_comes(m, a));
+	assert_int_equal(tale.inos[1], 1);
+	box_unref(a);
+	box_unref(b);
+}
+
+/* Also when there are threads that have nothing to do. */
+static void what_is_told_of_one_box_is_told_in_order(void **state)
+{
+	struct made *m = *state;
+	struct box *a = box_called(m, "a"), *b = box_called(m, "b");
+
+	notify_pages(m->fs.notifier, a, 1);
+	for (unsigned i = 0; i < MANY; i++)
+		notify_pages(m->fs.notifier, a, 100 + i);
+	assert_true(comes(&tale.begun));
+	assert_true(last_comes(m, b));
+	assert_int_equal(tale.count, 0);
+	assert_int_equal(notify_left(m->fs.notifier, a), MANY);
+	sem_post(&tale.come);
+	assert_true(last_comes(m, a));
+	assert_int_equal(tale.count, 1 + MANY);
+	for (unsigned i = 0; i < MANY; i++)
+		assert_int_equal(tale.inos[1 + i], 100 + i);
+	box_unref(a);
+	box_unref(b);
+}
+
+/* Not by the folder of them: while some end it shows less. */
+static unsigned long threads(void)
+{
+	auto_buf text = BUF_INIT(8192);
+	const char *line;
+
+	assert_true(io_read_file("/proc/self/status", &text) >= 0);
+	line = strstr(buf_text(&text), "Threads:");
+	assert_non_null(line);
+	return strtoul(line + strlen("Threads:"), NULL, 10);
+}
+
+static void threads_for_many_boxes_end_when_nothing_is_left(void **state)
+{
+	struct made *m = *state;
+	int64_t until_ms = deadline_after(PATIENT_MS);
+	unsigned long before = threads();
+
+	for (unsigned i = 0; i < MANY; i++) {
+		auto_free char *name = xprintf("box%u", i);
+		struct box *b = box_called(m, name);
+
+		notify_pages(m->fs.notifier, b, 1 + i);
+		box_unref(b); /* what is to be told does not need it */
+	}
+	for (unsigned i = 0; i < MANY; i++)
+		assert_true(comes(&tale.begun));
+	assert_true(last_comes(m, NULL));
+	assert_true(threads() > before + MANY / 2);
+	for (unsigned i = 0; i < MANY; i++)
+		sem_post(&tale.come);
+	while (threads() > before + 1 && !deadline_passed(until_ms))
+		sched_yield();
+	assert_in_range(threads(), before, before + 1);
+	assert_int_equal(tale.count, MANY);
+}
+
+/* What is queued behind it is done, but not told. */
+static void a_page_that_does_not_come_is_waited_for_in_the_end(void **state)
+{
+	struct made *m = *state;
+	struct box *a = box_called(m, "a");
+
+	notify_pages(m->fs.notifier, a, 1);
+	notify_pages(m->fs.notifier, a, 100);
+	notify_last(m->fs.notifier, a, fake_post, &tale.last);
+	box_unref(a);
+	assert_true(comes(&tale.begun));
+	notifier_mute(m->fs.notifier);
+	sem_post(&tale.come);
+	notifier_close(take_ptr(m->fs.notifier));
+	assert_int_equal(sem_trywait(&tale.last), 0);
+	assert_int_equal(tale.count, 1);
+	assert_int_equal(tale.inos[0], 1);
 }
 
 /* --- what the kernel is about to know ----------------------------------------------- */
@@ -317,6 +482,15 @@ int main(void)
 			attributes_are_forgotten_at_once_also_behind_pages, make, unmake),
 		cmocka_unit_test_setup_teardown(
 			the_end_of_a_run_recalls_what_the_kernel_may_have_got_late, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			a_page_of_one_box_that_does_not_come_holds_up_no_other, make_tale,
+			unmake_tale),
+		cmocka_unit_test_setup_teardown(
+			what_is_told_of_one_box_is_told_in_order, make_tale, unmake_tale),
+		cmocka_unit_test_setup_teardown(
+			threads_for_many_boxes_end_when_nothing_is_left, make_tale, unmake_tale),
+		cmocka_unit_test_setup_teardown(
+			a_page_that_does_not_come_is_waited_for_in_the_end, make_tale, unmake_tale),
 		cmocka_unit_test_setup_teardown(
 			what_the_kernel_does_not_know_yet_is_told_again, make, unmake),
 		cmocka_unit_test_setup_teardown(

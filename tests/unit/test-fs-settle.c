@@ -61,13 +61,21 @@ static int unmake(void **state)
 	return 0;
 }
 
-static void wait_for(
-	struct made *m, void (*notify)(struct notifier *n, void (*fn)(void *arg), void *arg))
+static void wait_for_last(struct made *m)
 {
 	sem_t done;
 
 	sem_init(&done, 0, 0);
-	notify(m->fs.notifier, fake_post, &done);
+	notify_last(m->fs.notifier, m->box, fake_post, &done);
+	sem_wait(&done);
+}
+
+static void wait_for_then(struct made *m)
+{
+	sem_t done;
+
+	sem_init(&done, 0, 0);
+	notify_then(m->fs.notifier, fake_post, &done);
 	sem_wait(&done);
 }
 
@@ -92,10 +100,10 @@ static struct fuse_req *settle_behind_a_read(struct made *m, void (*how)(struct 
 	struct fuse_req *r = settle(m, how);
 	int before;
 
-	wait_for(m, notify_then);
+	wait_for_then(m);
 	before = r->answers;
 	sem_post(&fake_kernel.reads);
-	wait_for(m, notify_last);
+	wait_for_last(m);
 	assert_int_equal(before, 0);
 	assert_int_equal(r->answers, 1);
 	return r;
@@ -142,14 +150,14 @@ static void what_a_write_has_told_is_told_by_the_close_too(void **state)
 	more = writer_tell_error(m->h);
 	pthread_mutex_unlock(&m->fs.lock);
 	r = settle(m, inside_flush);
-	wait_for(m, notify_last);
+	wait_for_last(m);
 	assert_int_equal(told, -ENOSPC);
 	assert_int_equal(again, 0);
 	assert_int_equal(more, -ENOSPC);
 	assert_int_equal(r->err, ENOSPC);
 	fake_req_free(r);
 	r = settle(m, inside_flush);
-	wait_for(m, notify_last);
+	wait_for_last(m);
 	assert_int_equal(r->err, 0);
 	fake_req_free(r);
 }
@@ -187,7 +195,7 @@ static void pages_are_forgotten_again_when_more_fails(void **state)
 	for (int i = 1; i < 4; i++) {
 		give_up(m, -EIO);
 		sem_post(&fake_kernel.reads);
-		wait_for(m, notify_last);
+		wait_for_last(m);
 		assert_int_equal(fake_kernel.pages, i);
 	}
 }
@@ -200,7 +208,7 @@ static void a_thousand_failures_fill_no_queue(void **state)
 		give_up(m, -EIO);
 	for (int i = 0; i < 1000; i++)
 		sem_post(&fake_kernel.reads);
-	wait_for(m, notify_last);
+	wait_for_last(m);
 	/* the one that had begun already, and one for all others */
 	assert_in_range(fake_kernel.pages, 1, 2);
 }
