@@ -162,8 +162,8 @@ static void whatever_is_wrong_is_an_error_and_nothing_is_outside(void **state)
 		"names with a NUL", "names longer than any", "fewer records than counted",
 		"half a record", "a piece longer than any", "a length that is negative",
 		"more valid bytes than came", "sizes of 2^63", "sizes below zero",
-		"a type that is none", "a handle that nobody asked for", "an errno that is none",
-		"a link with a NUL", "death at each request", "noise" };
+		"a type that is none", "an errno that is none", "a link with a NUL",
+		"death at each request", "noise" };
 
 	for (size_t i = 0; i < sizeof(these) / sizeof(*these); i++)
 		copy_by(these[i], true);
@@ -173,6 +173,7 @@ static void what_is_only_odd_is_copied(void **state)
 {
 	static const char *const these[] = { "the same name a thousand times", "set-id and devices",
 		"links that lead out", "links in a circle", "names that draw on a terminal",
+		"a handle that nobody asked for", /* small files are not opened */
 		"inode numbers of zero", "times past all calendars",
 		"names that differ in case alone" };
 
