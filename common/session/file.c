@@ -327,6 +327,8 @@ static void release(struct file *f)
 static void first_answered(struct file *f, const struct call *c, int rc, bool dead)
 {
 	f->out[0]--;
+	if (dead) /* what follows it may not go on on bulk, which outlives the first by a moment */
+		f->stale = true;
 	if (rc == 0 || dead)
 		return;
 	if (c->rq.op == OP_OPEN)
