@@ -65,7 +65,7 @@ static int load_target(const struct options *o, struct kube_target **ret, struct
 	rc = kube_target_load(&o->kube, ret, err);
 	if (rc < 0)
 		return rc;
-	rc = cred_get((*ret)->cred, 0, deadline_after(START_MS), &now, err);
+	rc = cred_get((*ret)->cred, 0, deadline_after(START_MS), NULL, &now, err);
 	cred_now_fini(&now);
 	return rc;
 }

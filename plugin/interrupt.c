@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/kube/rest.h"
 
 #define ECHO_MS 100
 
 static volatile bool interrupted;
 static volatile int by;
+static struct kube *volatile halts;
 
 /* The last one that a process sent us. */
 static struct {
@@ -48,6 +50,8 @@ static void note(int sig, siginfo_t *info, void *unused)
 		_exit(128 + sig);
 	by = sig;
 	interrupted = true;
+	if (halts)
+		kube_interrupt(halts);
 }
 
 /* One that is ignored (nohup, a background job) stays so. */
@@ -65,6 +69,17 @@ void interrupt_watch(void)
 	for (size_t i = 0; i < SIGNALS; i++)
 		if (!ignored(signals[i]))
 			sigaction(signals[i], &sa, NULL);
+}
+
+void interrupt_halts(struct kube *k)
+{
+	struct kube *before = halts;
+
+	halts = k;
+	if (k && interrupted)
+		kube_interrupt(k);
+	if (!k && before)
+		kube_resume(before);
 }
 
 const volatile bool *interrupt_flag(void)

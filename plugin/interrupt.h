@@ -12,8 +12,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct kube;
+
 /* From now on. Once a process. */
 void interrupt_watch(void);
+
+/*
+ * Until the next call the first one also ends k's calls (-EINTR): for a creation, which is looked
+ * after then. NULL: no more, and k's calls work again.
+ */
+void interrupt_halts(struct kube *k);
 
 /* Which one it was; 0: none. */
 int interrupt_signal(void);

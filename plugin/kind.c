@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/kube/json.h"
 #include "plugin/cli.h"
+#include "plugin/interrupt.h"
 #include "plugin/lifetime.h"
 
 #include <errno.h>
@@ -177,8 +178,29 @@ int kind_post(
 	auto_free char *path = collection(kind, json_str(object, "metadata.namespace", NULL));
 	auto_free char *what = what_of_object("create", kind, object);
 	struct rest_request rq = { .method = "POST", .path = path, .what = what, .body = object };
+	int rc;
 
-	return rest_call(k, &rq, ret, NULL, err);
+	interrupt_halts(k);
+	rc = rest_call(k, &rq, ret, NULL, err);
+	interrupt_halts(NULL);
+	return rc;
+}
+
+int kind_post_sure(
+	struct kube *k, const struct kind *kind, const cJSON *object, cJSON **ret, struct err *err)
+{
+	int rc = kind_post(k, kind, object, ret, err);
+	auto_json there = NULL;
+
+	if (!rest_unsure(rc))
+		return rc;
+	if (kind_get(k, kind, json_str(object, "metadata.namespace", NULL),
+		    json_str(object, "metadata.name", ""), &there, NULL) < 0 ||
+		strcmp(json_annotation(there, ANNOTATION_REQUEST, ""),
+			json_annotation(object, ANNOTATION_REQUEST, "")))
+		return rc;
+	*ret = take_ptr(there);
+	return 0;
 }
 
 int kind_patch(struct kube *k, const struct kind *kind, const cJSON *seen, const cJSON *patch,

@@ -46,6 +46,9 @@ int kind_list(struct kube *k, const struct kind *kind, const char *ns, const cha
 	cJSON **ret, struct err *err);
 int kind_post(
 	struct kube *k, const struct kind *kind, const cJSON *object, cJSON **ret, struct err *err);
+/* When the answer was lost, looks whether it is there and ours after all (ANNOTATION_REQUEST). */
+int kind_post_sure(
+	struct kube *k, const struct kind *kind, const cJSON *object, cJSON **ret, struct err *err);
 
 /* A merge patch on seen, which need hold only metadata; ret may be NULL. */
 int kind_patch(struct kube *k, const struct kind *kind, const cJSON *seen, const cJSON *patch,

@@ -4,6 +4,7 @@
 #include "common/base/path.h"
 #include "common/kube/json.h"
 #include "plugin/cli.h"
+#include "plugin/interrupt.h"
 #include "plugin/lifetime.h"
 #include "plugin/podjson.h"
 #include "plugin/podparts.h"
@@ -232,8 +233,10 @@ int pool_take(
 	for (int i = 0; i < TAKE_ROUNDS; i++) {
 		auto_json list = NULL;
 
+		interrupt_halts(k);
 		rc = i ? pool_spares(k, w->ns, name, &list, err)
 		       : kind_list_cached(k, &kind_pod, w->ns, selector, &list, err);
+		interrupt_halts(NULL);
 		if (rc < 0)
 			return rc;
 		rc = take_from(k, json_at(list, "items"), w, ret, err);

@@ -134,7 +134,7 @@ static int make(struct kube *k, const struct pool *p, const struct pod_wish *w, 
 	if (rc < 0)
 		return rc;
 	wanted = pool_template(name, w->ns, pod, w->o.runtime, p->size, unfinished_ms);
-	rc = kind_post(k, &kind_podtemplate, wanted, &pool, err);
+	rc = kind_post_sure(k, &kind_podtemplate, wanted, &pool, err);
 	if (rc < 0)
 		return rc;
 	rc = fill(k, p, pool, pods, err);

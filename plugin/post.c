@@ -2,6 +2,7 @@
 
 #include "common/kube/json.h"
 #include "plugin/cli.h"
+#include "plugin/interrupt.h"
 
 #define NAMES_TRIED_MAX 8
 
@@ -52,7 +53,9 @@ int post_sandbox(
 		rc = pod_build(w, base, &pod, err);
 		if (rc < 0)
 			return rc;
+		interrupt_halts(k);
 		rc = sandbox_create(k, w->ns, pod, ret, err);
+		interrupt_halts(NULL);
 		if (!rc && !json_at(*ret, "metadata.uid")) {
 			cJSON_Delete(*ret);
 			*ret = NULL;

@@ -10,24 +10,6 @@
 
 #define SETTLE_MS 10000
 
-/* Posts; when the answer was lost, looks whether it is there and ours after all. */
-static int post(
-	struct kube *k, const struct kind *kind, const cJSON *object, cJSON **ret, struct err *err)
-{
-	int rc = kind_post(k, kind, object, ret, err);
-	auto_json there = NULL;
-
-	if (!rest_unsure(rc))
-		return rc;
-	if (kind_get(k, kind, json_str(object, "metadata.namespace", NULL),
-		    json_str(object, "metadata.name", ""), &there, NULL) < 0 ||
-		strcmp(json_annotation(there, ANNOTATION_REQUEST, ""),
-			json_annotation(object, ANNOTATION_REQUEST, "")))
-		return rc;
-	*ret = take_ptr(there);
-	return 0;
-}
-
 static bool is_clusters_own(const char *name)
 {
 	return !strcmp(name, "default") || !strncmp(name, "kube-", 5);
@@ -56,7 +38,7 @@ static int make_namespace(struct kube *k, const struct tenant_wish *w, bool adop
 	struct tenant_made *ret, struct err *err)
 {
 	auto_json object = tenant_namespace(w);
-	int rc = post(k, &kind_namespace, object, &ret->namespace, err);
+	int rc = kind_post_sure(k, &kind_namespace, object, &ret->namespace, err);
 
 	if (rc == -EEXIST && adopt)
 		return adopt_namespace(k, w, ret, err);
@@ -73,7 +55,7 @@ static int make_part(struct kube *k, const struct tenant_wish *w, size_t i, stru
 {
 	const struct kind *kind;
 	auto_json object = tenant_part(w, i, &kind);
-	int rc = post(k, kind, object, &ret->parts[ret->count].object, err);
+	int rc = kind_post_sure(k, kind, object, &ret->parts[ret->count].object, err);
 
 	if (rc < 0)
 		return rc;

@@ -196,7 +196,7 @@ static int post(struct making *m, struct err *err)
 		return rc;
 	set_end(m, object);
 	rc = kind_post(m->via.k, m->object.kind, object, &m->object.json, err);
-	if (rc == -ETIMEDOUT || rc == -EPIPE || rc == -ECONNRESET || rc == -EIO)
+	if (rest_unsure(rc))
 		look_after(m, object);
 	return rc < 0 ? rc : give_pool(m, err);
 }

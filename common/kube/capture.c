@@ -2,8 +2,10 @@
 #include "common/base/clock.h"
 #include "common/base/io.h"
 #include "common/base/path.h"
+#include "common/kube/http.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -12,6 +14,7 @@
 #include <sys/wait.h>
 
 #define LOOK_MS 20
+#define HALT_MS 100
 
 struct child {
 	pid_t pid;
@@ -113,8 +116,10 @@ static bool has_ended(const struct child *c, const struct pollfd *p)
  * (a helper that it left running holds the pipe: nobody waits for that one). Where the kernel has
  * no pidfd the end is looked for now and then.
  */
-static int listen_to(struct child *c, int64_t deadline_ms, struct buf *ret)
+static int listen_to(
+	struct child *c, int64_t deadline_ms, const struct halt *halt, struct buf *ret)
 {
+	int most_ms = c->pidfd < 0 ? LOOK_MS : halt ? HALT_MS : INT_MAX;
 	bool open = true;
 
 	for (;;) {
@@ -122,7 +127,7 @@ static int listen_to(struct child *c, int64_t deadline_ms, struct buf *ret)
 		int left = deadline_left(deadline_ms), rc;
 		bool ended;
 
-		rc = poll(p, 2, c->pidfd < 0 && left > LOOK_MS ? LOOK_MS : left);
+		rc = poll(p, 2, left > most_ms ? most_ms : left);
 		if (rc < 0 && errno != EINTR)
 			return -errno;
 		ended = has_ended(c, &p[0]); /* before the last look at its output */
@@ -132,6 +137,8 @@ static int listen_to(struct child *c, int64_t deadline_ms, struct buf *ret)
 		open = open && rc == 0;
 		if (ended)
 			return 0;
+		if (halt && halted(halt))
+			return -EINTR;
 		if (deadline_passed(deadline_ms))
 			return -ETIMEDOUT;
 	}
@@ -151,7 +158,7 @@ static int reap(const struct child *c)
 }
 
 int capture_run(const char *path, char *const argv[], char *const env[], bool terminal,
-	int64_t deadline_ms, struct buf *ret, int *ret_status)
+	int64_t deadline_ms, const struct halt *halt, struct buf *ret, int *ret_status)
 {
 	struct child c = { .group = !terminal };
 	int fds[2], rc;
@@ -168,7 +175,7 @@ int capture_run(const char *path, char *const argv[], char *const env[], bool te
 	c.pidfd = pidfd_open(c.pid, 0);
 	rc = io_nonblock(c.out);
 	if (rc == 0)
-		rc = listen_to(&c, deadline_ms, ret);
+		rc = listen_to(&c, deadline_ms, halt, ret);
 	if (rc < 0)
 		kill(c.group ? -c.pid : c.pid,
 			SIGKILL); /* not reaped yet, so the number is still its own */

@@ -13,15 +13,17 @@
  */
 char *capture_find(const char *command);
 
+struct halt; /* http.h */
+
 /*
  * Blocks. ret gets the output; *ret_status is wait(2)'s. terminal: stdin is ours and the program
  * stays in our process group (a shell's Ctrl-C reaches it); else stdin is /dev/null and it leads a
  * group of its own.
  *
- * -ETIMEDOUT, -EMSGSIZE: it was killed, with its group when it has one; else posix_spawn(3)'s
- * errno.
+ * -ETIMEDOUT, -EMSGSIZE, -EINTR (halt, which may be NULL): it was killed, with its group when it
+ * has one; else posix_spawn(3)'s errno.
  */
 int capture_run(const char *path, char *const argv[], char *const env[], bool terminal,
-	int64_t deadline_ms, struct buf *ret, int *ret_status);
+	int64_t deadline_ms, const struct halt *halt, struct buf *ret, int *ret_status);
 
 #endif

@@ -2,13 +2,14 @@
  * One thread at a time renews (reads files, runs the plugin), without the
  * lock; the others wait for its result until their own deadlines. Who
  * waited for a renewal that failed gets the same error, except when it only
- * ran into the other's deadline: then he tries himself.
+ * ran into the other's deadline or halt: then he tries himself.
  */
 #include "common/kube/cred.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/base64.h"
 #include "common/kube/credexec.h"
+#include "common/kube/http.h"
 #include "common/kube/impersonate.h"
 #include "common/kube/kubeconfig.h"
 #include "common/kube/pem.h"
@@ -19,6 +20,7 @@
 #define EXPIRY_LEEWAY_MS 45000
 #define ASK_AGAIN_MS     60000
 #define RETRY_MS         10000
+#define HALT_MS          100
 
 /* Tells one state of a file from another. */
 struct mark {
@@ -227,11 +229,11 @@ struct fresh {
 	int64_t expires_wall_ms;
 };
 
-static int renew_by_plugin(
-	const struct cred *c, int64_t deadline_ms, struct fresh *f, struct err *err)
+static int renew_by_plugin(const struct cred *c, int64_t deadline_ms, const struct halt *halt,
+	struct fresh *f, struct err *err)
 {
 	struct credexec_answer a = { 0 };
-	int rc = credexec_run(c->spec.exec, deadline_ms, &a, err);
+	int rc = credexec_run(c->spec.exec, deadline_ms, halt, &a, err);
 
 	if (rc < 0)
 		return err_wrap(err, rc, "%s", c->spec.who);
@@ -244,12 +246,13 @@ static int renew_by_plugin(
 }
 
 /* Without the lock. */
-static int renew(const struct cred *c, int64_t deadline_ms, struct fresh *f, struct err *err)
+static int renew(const struct cred *c, int64_t deadline_ms, const struct halt *halt,
+	struct fresh *f, struct err *err)
 {
 	int rc;
 
 	if (uses_plugin(c))
-		return renew_by_plugin(c, deadline_ms, f, err);
+		return renew_by_plugin(c, deadline_ms, halt, f, err);
 	rc = get_authorization(&c->spec, &f->now.authorization, err);
 	return rc < 0 ? rc : get_certificate(&c->spec, &f->now, err);
 }
@@ -312,9 +315,15 @@ static bool old_ones_serve(struct cred *c, unsigned rejected)
 	return true;
 }
 
+/* Of him who renewed alone. */
+static bool is_own(int rc)
+{
+	return rc == -ETIMEDOUT || rc == -EINTR;
+}
+
 /* c->lock held; given up while it renews. */
 static int renew_and_install(struct cred *c, unsigned rejected, const struct marks *marks,
-	int64_t deadline_ms, struct err *err)
+	int64_t deadline_ms, const struct halt *halt, struct err *err)
 {
 	struct fresh f = { 0 };
 	struct err why = { "" };
@@ -322,7 +331,7 @@ static int renew_and_install(struct cred *c, unsigned rejected, const struct mar
 
 	c->renewing = true;
 	pthread_mutex_unlock(&c->lock);
-	rc = renew(c, deadline_ms, &f, &why);
+	rc = renew(c, deadline_ms, halt, &f, &why);
 	pthread_mutex_lock(&c->lock);
 	c->renewing = false;
 	c->renewals++;
@@ -332,7 +341,7 @@ static int renew_and_install(struct cred *c, unsigned rejected, const struct mar
 		cred_now_fini(&f.now);
 	if (rc <
 		0) /* a failure is no answer, but is not to be repeated with every request either */
-		c->ask_again_ms = clock_now_ms() + (rc == -ETIMEDOUT ? 0 : RETRY_MS);
+		c->ask_again_ms = clock_now_ms() + (is_own(rc) ? 0 : RETRY_MS);
 	if (rc < 0 && old_ones_serve(c, rejected))
 		rc = 0;
 	c->last_rc = rc;
@@ -342,19 +351,25 @@ static int renew_and_install(struct cred *c, unsigned rejected, const struct mar
 }
 
 /* c->lock held. */
-static int wait_for_other(struct cred *c, int64_t deadline_ms, struct err *err)
+static int wait_for_other(
+	struct cred *c, int64_t deadline_ms, const struct halt *halt, struct err *err)
 {
-	struct timespec until = deadline_timespec(deadline_ms);
 	uint64_t before = c->renewals;
 
 	while (c->renewals == before) {
+		int left = deadline_left(deadline_ms);
+		struct timespec until =
+			deadline_timespec(deadline_after(left < HALT_MS ? left : HALT_MS));
+
+		if (halt && halted(halt))
+			return err_set(err, -EINTR, "interrupted");
 		if (pthread_cond_timedwait(&c->renewed, &c->lock, &until) == ETIMEDOUT &&
-			c->renewals == before)
+			c->renewals == before && deadline_passed(deadline_ms))
 			return err_set(err, -ETIMEDOUT,
 				"%s: its credentials are being asked for and did not come in time",
 				c->spec.who);
 	}
-	if (c->last_rc < 0 && c->last_rc != -ETIMEDOUT)
+	if (c->last_rc < 0 && !is_own(c->last_rc))
 		return err_set(err, c->last_rc, "%s", c->last_err.text);
 	return 0;
 }
@@ -389,8 +404,8 @@ static int refused(const struct cred *c, struct err *err)
 		c->spec.who);
 }
 
-int cred_get(struct cred *c, unsigned rejected, int64_t deadline_ms, struct cred_now *ret,
-	struct err *err)
+int cred_get(struct cred *c, unsigned rejected, int64_t deadline_ms, const struct halt *halt,
+	struct cred_now *ret, struct err *err)
 {
 	struct marks marks = marks_of(c);
 	scoped_lock(&c->lock);
@@ -399,12 +414,12 @@ int cred_get(struct cred *c, unsigned rejected, int64_t deadline_ms, struct cred
 		int rc;
 
 		if (c->renewing) {
-			rc = wait_for_other(c, deadline_ms, err);
+			rc = wait_for_other(c, deadline_ms, halt, err);
 			marks = c->marks;
 		} else {
 			c->asked_again = rejected == c->now.generation ? rejected : c->asked_again;
 			c->ask_again_ms = clock_now_ms() + ASK_AGAIN_MS;
-			rc = renew_and_install(c, rejected, &marks, deadline_ms, err);
+			rc = renew_and_install(c, rejected, &marks, deadline_ms, halt, err);
 			if (rc == 0)
 				break;
 		}
@@ -461,7 +476,7 @@ int cred_check(struct cred *c, struct err *err)
 {
 	struct marks marks = marks_of(c);
 	struct fresh f = { 0 };
-	int rc = uses_plugin(c) ? 0 : renew(c, 0, &f, err);
+	int rc = uses_plugin(c) ? 0 : renew(c, 0, NULL, &f, err);
 
 	if (rc < 0 || uses_plugin(c)) {
 		cred_now_fini(&f.now);

@@ -38,6 +38,8 @@ int cred_new(struct cred_spec *spec, struct cred **ret, struct err *err);
  */
 int cred_check(struct cred *c, struct err *err);
 
+struct halt; /* http.h */
+
 /* What to present now. Owned by the caller (cred_now_fini wipes and frees). */
 struct cred_now {
 	char *authorization; /* "Bearer ..." or "Basic ...", or NULL */
@@ -51,10 +53,10 @@ struct cred_now {
  * asked again, at most once a minute for the same generation; -EACCES when nothing new comes of it,
  * and for static credentials. Files are looked at each time (a token file at most once a minute) and read again
  * when they changed; a plugin is asked again 45 s before its credentials expire. Other failures:
- * credexec.h. Blocks while a plugin runs, until deadline_ms (-ETIMEDOUT).
+ * credexec.h. Blocks while a plugin runs, until deadline_ms (-ETIMEDOUT) or halt (-EINTR; may be NULL).
  */
-int cred_get(struct cred *c, unsigned rejected, int64_t deadline_ms, struct cred_now *ret,
-	struct err *err);
+int cred_get(struct cred *c, unsigned rejected, int64_t deadline_ms, const struct halt *halt,
+	struct cred_now *ret, struct err *err);
 void cred_now_fini(struct cred_now *now);
 
 /*

@@ -304,6 +304,8 @@ static int read_answer(
 
 static int run_failed(const struct credexec *x, int rc, struct err *err)
 {
+	if (rc == -EINTR)
+		return err_set(err, rc, "interrupted");
 	if (rc == -ETIMEDOUT)
 		return err_set(err, rc,
 			"credential plugin \"%.200s\" did not end in time and was stopped; "
@@ -338,13 +340,14 @@ static void output_fini(struct buf *b)
 }
 
 static int run(const struct credexec *x, const char *path, bool interactive, int64_t deadline_ms,
-	struct buf *out, struct err *err)
+	const struct halt *halt, struct buf *out, struct err *err)
 {
 	char **env = whole_env(x, interactive);
 	int status = 0, rc;
 
 	trace(REST, "credential plugin %s runs", path);
-	rc = capture_run(path, x->argv, env, interactive, deadline_ms, out, &status);
+	rc = capture_run(path, x->argv, env, interactive, interactive ? INT64_MAX : deadline_ms,
+		halt, out, &status);
 	strings_free(env);
 	trace(REST, "credential plugin %s ended: %d, status %d", path, rc, status);
 	if (rc < 0)
@@ -352,8 +355,8 @@ static int run(const struct credexec *x, const char *path, bool interactive, int
 	return status ? ended_badly(x, status, err) : 0;
 }
 
-int credexec_run(
-	const struct credexec *x, int64_t deadline_ms, struct credexec_answer *ret, struct err *err)
+int credexec_run(const struct credexec *x, int64_t deadline_ms, const struct halt *halt,
+	struct credexec_answer *ret, struct err *err)
 {
 	struct buf out auto_with(output_fini) = BUF_INIT(CREDEXEC_OUTPUT_MAX);
 	bool interactive = x->may_interact && x->mode != NEVER && isatty(STDIN_FILENO);
@@ -372,7 +375,7 @@ int credexec_run(
 		return err_set(err, -ENOENT, "credential plugin \"%.200s\" is not installed%s%s",
 			x->command, x->hint ? ": " : "; the kubeconfig's user asks for it",
 			x->hint ? x->hint : "");
-	rc = run(x, path, interactive, deadline_ms, &out, err);
+	rc = run(x, path, interactive, deadline_ms, halt, &out, err);
 	if (rc < 0)
 		return rc;
 	root = json_parse(buf_text(&out), out.len);

@@ -30,13 +30,14 @@ int credexec_new(const struct kubeconfig_entry *user, const cJSON *cluster, bool
 void credexec_free(struct credexec *x);
 
 /*
- * Runs it. Blocks until deadline_ms. Thread-safe, but the caller should run one at a time: it may
+ * Runs it. Blocks until deadline_ms, or without end where it has a terminal: a person may log in
+ * there, and a Ctrl-C reaches it; halt (or NULL): -EINTR. Thread-safe, but the caller should run one at a time: it may
  * open a browser. -ENOENT not installed; -EACCES it failed, has no terminal, or gave expired
  * credentials -EBADMSG what it printed is no ExecCredential of the version asked for, or holds no
  * credentials -EMSGSIZE it printed too much; -ETIMEDOUT; it was killed in both cases
  */
-int credexec_run(const struct credexec *x, int64_t deadline_ms, struct credexec_answer *ret,
-	struct err *err);
+int credexec_run(const struct credexec *x, int64_t deadline_ms, const struct halt *halt,
+	struct credexec_answer *ret, struct err *err);
 /* The program, its arguments and its environment: for cred_settings. */
 void credexec_settings(const struct credexec *x, cred_setting *fn, void *arg);
 void credexec_answer_fini(struct credexec_answer *a);

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/kube/easy.h"
+#include "common/kube/http.h"
 #include "common/kube/status.h"
 #include "common/kube/tls.h"
 #include "common/kube/upgrade.h"
@@ -247,15 +248,17 @@ static int converse(struct dial *d, struct attempt *a)
 /* 0: a->answer tells what came. *generation: of the credentials presented. */
 static int attempt(struct attempt *a, unsigned rejected, unsigned *generation, struct dial **ret)
 {
+	const struct halt halt = { .flag = { a->ask->stop }, .fd = { -1, -1 } };
 	auto_dial d = xcalloc(1, sizeof *d);
 	int rc;
 
 	buf_init(&d->early, UPGRADE_HEAD_MAX + UPGRADE_BODY_MAX + 32 * 1024);
 	d->fd = -1;
-	rc = easy_init(&d->easy, a->t, a->ask->path, rejected, a->deadline_ms, a->err);
+	rc = easy_init(&d->easy, a->t, a->ask->path, rejected, a->deadline_ms, &halt, a->err);
 	if (rc < 0)
-		return rc;
+		return rc == -EINTR ? -ECANCELED : rc;
 	*generation = d->easy.cred.generation;
+	a->deadline_ms = easy_later(&d->easy, a->deadline_ms);
 	rc = connect_tls(d, a);
 	if (rc == 0)
 		rc = find_socket(d, a);

@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/kube/curl.h"
+#include "common/kube/noproxy.h"
 
 #include <arpa/inet.h>
 #include <strings.h>
@@ -92,6 +93,14 @@ const char *easy_proxy(const struct kube_target *t)
 	return t->proxy_url ? t->proxy_url : env_proxy(t);
 }
 
+/* By the server's own name, where libcurl is given another one for it. */
+static const char *no_proxy(const struct kube_target *t)
+{
+	const char *list = getenv("no_proxy");
+
+	return noproxy_has(list ? list : getenv("NO_PROXY"), t->host) ? "*" : "";
+}
+
 /*
  * As Go does it: proxy-url overrides the environment and NO_PROXY; ALL_PROXY is not asked; and
  * SOCKS 5 proxies resolve names. libcurl applies NO_PROXY itself when NOPROXY is left alone.
@@ -108,6 +117,8 @@ static void set_proxy(struct easy *e, const struct kube_target *t)
 	curl_easy_setopt(e->curl, CURLOPT_PROXY, proxy ? proxy : "");
 	if (t->proxy_url)
 		curl_easy_setopt(e->curl, CURLOPT_NOPROXY, "");
+	else if (e->connect_to)
+		curl_easy_setopt(e->curl, CURLOPT_NOPROXY, no_proxy(t));
 }
 
 /* Not copied: keys stay where they are wiped. */
@@ -166,8 +177,9 @@ static void set_transport(struct easy *e, const struct kube_target *t, int left_
 
 /* Go sends no credentials where there is no TLS. */
 static int set_credentials(struct easy *e, const struct kube_target *t, unsigned rejected,
-	int64_t deadline_ms, struct err *err)
+	int64_t deadline_ms, const struct halt *halt, struct err *err)
 {
+	int64_t began_ms = clock_now_ms();
 	int rc;
 
 	for (char **line = t->impersonate; line && *line; line++) {
@@ -177,7 +189,8 @@ static int set_credentials(struct easy *e, const struct kube_target *t, unsigned
 	}
 	if (!t->tls)
 		return 0;
-	rc = cred_get(t->cred, rejected, deadline_ms, &e->cred, err);
+	rc = cred_get(t->cred, rejected, deadline_ms, halt, &e->cred, err);
+	e->asked_ms = clock_now_ms() - began_ms;
 	if (rc < 0)
 		return rc;
 	if (e->cred.authorization) {
@@ -188,8 +201,13 @@ static int set_credentials(struct easy *e, const struct kube_target *t, unsigned
 	return 0;
 }
 
+int64_t easy_later(const struct easy *e, int64_t deadline_ms)
+{
+	return deadline_ms > INT64_MAX - e->asked_ms ? INT64_MAX : deadline_ms + e->asked_ms;
+}
+
 int easy_init(struct easy *e, const struct kube_target *t, const char *path, unsigned rejected,
-	int64_t deadline_ms, struct err *err)
+	int64_t deadline_ms, const struct halt *halt, struct err *err)
 {
 	int left_ms;
 	int rc;
@@ -201,13 +219,13 @@ int easy_init(struct easy *e, const struct kube_target *t, const char *path, uns
 	e->curl = curl_easy_init();
 	if (!e->curl)
 		return err_set(err, -ENOMEM, "cannot start libcurl");
-	rc = set_credentials(e, t, rejected, deadline_ms, err);
+	rc = set_credentials(e, t, rejected, deadline_ms, halt, err);
 	if (rc == 0) {
 		rc = set_url(e, t, path);
 		if (rc < 0)
 			err_set(err, rc, "'%s' is no usable server address", t->server);
 	}
-	left_ms = deadline_left(deadline_ms);
+	left_ms = deadline_left(easy_later(e, deadline_ms));
 	if (rc == 0 && left_ms == 0)
 		rc = err_set(err, -ETIMEDOUT, "no time left to reach %s", t->server);
 	if (rc < 0) {
@@ -297,12 +315,23 @@ static int os_errno(const struct easy *e)
 	return number > 0 ? -(int)number : -EHOSTUNREACH;
 }
 
+/* libcurl quotes a proxy that it does not understand, with its password. */
+static bool quotes_proxy(const char *message)
+{
+	return !strncmp(message, "Unsupported proxy ", strlen("Unsupported proxy "));
+}
+
 int easy_failed(const struct easy *e, const struct kube_target *t, CURLcode code, struct err *err)
 {
 	const struct failure *f = find_failure(code);
 	const char *message = e->message[0] ? e->message : curl_easy_strerror(code);
 	auto_buf text = BUF_INIT(8 * CURL_ERROR_SIZE);
 
+	if (quotes_proxy(message))
+		return err_set(err, -EINVAL,
+			"cannot reach %s: the proxy's address cannot be used; check HTTPS_PROXY and "
+			"HTTP_PROXY (in a password, # / ? @ and : are written %%23 %%2F %%3F %%40 %%3A)",
+			t->server);
 	/* A server's certificate may put anything into the message. */
 	log_escape(&text, message, strlen(message));
 	return err_set(err, f->code ? f->code : os_errno(e), "cannot reach %s: %s%s%s", t->server,

@@ -24,17 +24,21 @@ struct easy {
 	struct curl_slist *headers; /* what goes with the request; add by easy_header */
 	struct curl_slist *connect_to;
 	struct cred_now cred;
+	int64_t asked_ms; /* spent on credentials */
 	char message[CURL_ERROR_SIZE];
 };
 
 /*
- * path: begins with "/", put behind the server's prefix; query included. Blocks for credentials.
- * The time left is set as the whole transfer's timeout; set CURLOPT_TIMEOUT_MS anew where more is
+ * path: begins with "/", put behind the server's prefix; query included. Blocks for credentials,
+ * until deadline_ms or halt (or NULL). What that takes is not the server's time: easy_later. The time left is set as the whole transfer's timeout; set CURLOPT_TIMEOUT_MS anew where more is
  * wanted (a watch). t must outlive e. On failure e holds nothing (cred.h's errnos, -EINVAL,
  * -ETIMEDOUT, curl.h's).
  */
 int easy_init(struct easy *e, const struct kube_target *t, const char *path, unsigned rejected,
-	int64_t deadline_ms, struct err *err);
+	int64_t deadline_ms, const struct halt *halt, struct err *err);
+
+/* A deadline, later by what the credentials took. */
+int64_t easy_later(const struct easy *e, int64_t deadline_ms);
 void easy_fini(struct easy *e);
 
 /* Which proxy leads there, before NO_PROXY, with its credentials: borrowed, not for eyes. NULL: none. */

@@ -433,6 +433,12 @@ static void show_line(CURL *curl, struct rest_line *ret)
 	ret->tls_us = time_of(curl, CURLINFO_APPCONNECT_TIME_T);
 }
 
+/* The credentials did not come: of what is not to be done twice it is sure that it was not done. */
+static int unsent(const struct exchange *x, int rc)
+{
+	return !x->repeatable && (rc == -EINTR || rc == -ETIMEDOUT) ? -ECANCELED : rc;
+}
+
 static int attempt(struct http *h, struct exchange *x, unsigned *generation, struct err *err)
 {
 	struct attempt a = { .x = x };
@@ -445,10 +451,11 @@ static int attempt(struct http *h, struct exchange *x, unsigned *generation, str
 		return err_set(err, -EINTR, "interrupted");
 	if (start_by > x->deadline_ms)
 		start_by = x->deadline_ms;
-	rc = easy_init(&a.easy, h->target, x->path, *generation, start_by, err);
+	rc = easy_init(&a.easy, h->target, x->path, *generation, start_by, &x->halt, err);
 	if (rc < 0)
-		return rc;
+		return unsent(x, rc);
 	*generation = a.easy.cred.generation;
+	x->deadline_ms = easy_later(&a.easy, x->deadline_ms);
 	set_request(&a);
 	a.heard_ms = a.ticked_ms = clock_now_ms();
 	s = slot_take(h);

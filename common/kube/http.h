@@ -66,8 +66,8 @@ void http_close(struct http *h);
 
 /*
  * 0: an answer came whole, whatever its status. 401 is tried again once with renewed credentials.
- * Else -errno and the sentence of easy.h, or chunk's or tick's result; -EINTR halted, -ETIMEDOUT,
- * -EMSGSIZE. -ECONNRESET: the connection was lost, and whether the server acted is not known.
+ * Else -errno and the sentence of easy.h, or chunk's or tick's result; -EINTR halted, -ETIMEDOUT
+ * (both before it was sent, for credentials: -ECANCELED, unless repeatable), -EMSGSIZE. -ECONNRESET: the connection was lost, and whether the server acted is not known.
  */
 int http_exchange(struct http *h, struct exchange *x, struct err *err);
 void exchange_fini(struct exchange *x);

@@ -53,7 +53,8 @@ struct rest_request {
  * ret, ret_http may be NULL. *ret is the answer's JSON, now the caller's (cJSON_Delete), never NULL
  * on success. *ret_http: the last status, or 0 when no answer came; set on failure too. status.h's
  * errnos, and: -ECONNREFUSED, -EHOSTUNREACH, -EPROTO (TLS)... of easy.h; -ECONNRESET: lost on the
- * way, what it asked may have been done; -ETIMEDOUT; -EINTR; -EMSGSIZE; -EBADMSG: not JSON.
+ * way, what it asked may have been done; -ETIMEDOUT; -EINTR; -ECANCELED: credentials did not come, so
+ * a change was not asked for; -EMSGSIZE; -EBADMSG: not JSON.
  */
 int rest_call(
 	struct kube *k, const struct rest_request *rq, cJSON **ret, int *ret_http, struct err *err);

@@ -4,6 +4,7 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/kube/cred.h"
+#include "common/kube/http.h"
 #include "common/kube/json.h"
 #include "common/kube/target.h"
 
@@ -64,7 +65,7 @@ static char *get(struct kube_target *t, unsigned rejected, unsigned *ret_generat
 {
 	struct cred_now now = { 0 };
 	struct err err = { "" };
-	int rc = cred_get(t->cred, rejected, deadline_after(10000), &now, &err);
+	int rc = cred_get(t->cred, rejected, deadline_after(10000), NULL, &now, &err);
 	char *text;
 
 	if (rc < 0)
@@ -91,7 +92,7 @@ static void refuse_within(
 {
 	struct cred_now now = { 0 };
 	struct err err = { "" };
-	int rc = cred_get(t->cred, rejected, deadline_after(timeout_ms), &now, &err);
+	int rc = cred_get(t->cred, rejected, deadline_after(timeout_ms), NULL, &now, &err);
 
 	if (rc != code)
 		fail_msg("%s instead of %s: %s", errno_name(rc), errno_name(code),
@@ -350,7 +351,7 @@ static void bad_plugins_have_each_their_sentence(void **state)
 	fix_write("plugin", "#!/bin/sh\nexec cat /dev/zero\n");
 	refuse(t, 0, -EMSGSIZE, "more than 1 MiB");
 	fix_write("plugin", "\x01 no program");
-	assert_true(cred_get(t->cred, 0, deadline_after(5000), &now, NULL) < 0);
+	assert_true(cred_get(t->cred, 0, deadline_after(5000), NULL, &now, NULL) < 0);
 	kube_target_free(t);
 	t = open_user("exec: {apiVersion: " API "v1beta1, command: sbx-no-such-plugin, "
 		      "installHint: \"get\\u001b[31m it\\r\\nat x\"}",
@@ -426,6 +427,7 @@ static void a_terminal_is_lent_only_when_allowed(void **state)
 	static const char script[] = "#!/bin/sh\n[ -t 0 ] && w=yes || w=no\n"
 				     "printf '" HEAD "{\"token\":\"%s\"}}' $w\n";
 	int saved = dup(0), master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave;
+	struct cred_now now = { 0 };
 	struct kube_target *t;
 
 	assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
@@ -446,6 +448,11 @@ static void a_terminal_is_lent_only_when_allowed(void **state)
 		"exec: {apiVersion: " API "v1, interactiveMode: Always, command: ./plugin}", true);
 	expect(t, 0, "Bearer yes", 1);
 	kube_target_free(t);
+	/* a login in a browser may take its time */
+	t = open_user(V1(""), true);
+	assert_int_equal(cred_get(t->cred, 0, deadline_after(0), NULL, &now, NULL), 0);
+	cred_now_fini(&now);
+	kube_target_free(t);
 	dup2(saved, 0);
 	close(saved);
 	close(slave);
@@ -453,6 +460,54 @@ static void a_terminal_is_lent_only_when_allowed(void **state)
 }
 
 /* --- many at once ---------------------------------------------------------- */
+
+struct halting {
+	struct kube_target *t;
+	struct halt halt;
+	int rc;
+};
+
+static void *ask_until_halted(void *arg)
+{
+	struct halting *h = arg;
+	struct cred_now now = { 0 };
+
+	h->rc = cred_get(h->t->cred, 0, deadline_after(60000), &h->halt, &now, NULL);
+	return NULL;
+}
+
+/* Both who runs it and who waits for that. */
+static void a_halt_ends_the_wait_for_a_hanging_plugin(void **state)
+{
+	struct kube_target *t = open_user(V1(""), false);
+	auto_free char *fifo = fix_path("begun"),
+		       *script = fix_fill("#!/bin/sh\necho x >^^/begun\nexec sleep 1000\n");
+	bool stop = false;
+	struct halting all[2];
+	pthread_t threads[2];
+	int64_t before = clock_now_ms();
+	char byte;
+	int fd;
+
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	fix_write("plugin", script);
+	for (size_t i = 0; i < 2; i++) {
+		all[i] = (struct halting){ t, { .flag = { &stop }, .fd = { -1, -1 } }, 0 };
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, ask_until_halted, &all[i]), 0);
+	}
+	fd = open(fifo, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(fd, &byte, 1), 1);
+	close(fd);
+	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+	for (size_t i = 0; i < 2; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(all[i].rc, -EINTR);
+	}
+	assert_true(clock_now_ms() - before < 30000);
+	unlink(fifo);
+	kube_target_free(t);
+}
 
 static void *ask(void *arg)
 {
@@ -546,6 +601,7 @@ int main(void)
 		cmocka_unit_test(a_hanging_plugin_is_killed_with_its_group),
 		cmocka_unit_test(a_helper_left_behind_is_not_waited_for),
 		cmocka_unit_test(a_terminal_is_lent_only_when_allowed),
+		cmocka_unit_test(a_halt_ends_the_wait_for_a_hanging_plugin),
 		cmocka_unit_test(many_threads_share_one_run),
 		cmocka_unit_test(a_waiter_obeys_his_own_deadline),
 		cmocka_unit_test(no_secret_is_traced),

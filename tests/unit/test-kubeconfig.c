@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/kube/cred.h"
+#include "common/kube/noproxy.h"
 #include "common/kube/target.h"
 
 #define HTTPS "server: 'https://k.test:6443'"
@@ -52,7 +53,7 @@ static char *presented(struct kube_target *t)
 {
 	struct cred_now now = { 0 };
 	struct err err = { "" };
-	int rc = cred_get(t->cred, 0, deadline_after(5000), &now, &err);
+	int rc = cred_get(t->cred, 0, deadline_after(5000), NULL, &now, &err);
 	char *text;
 
 	if (rc < 0)
@@ -540,6 +541,38 @@ static void refuses_flags_that_name_nothing(void **state)
 	}
 }
 
+static void no_proxy_is_read_as_go_does(void **state)
+{
+	static const struct {
+		const char *list, *host;
+		bool has;
+	} table[] = {
+		{ NULL, "a.test", false },
+		{ "", "a.test", false },
+		{ "*", "10.1.2.3", true },
+		{ "b.test, A.test", "a.test", true },
+		{ "a.test", "x.a.test", true },
+		{ ".a.test", "x.a.test", true },
+		{ "a.test", "xa.test", false },
+		{ "x.a.test", "a.test", false },
+		{ "10.1.2.3", "10.1.2.3", true },
+		{ "10.1.2.0/23 a.test", "10.1.3.4", true },
+		{ "10.1.2.0/23", "10.1.4.4", false },
+		{ "10.0.0.0/8", "10.a.test", false },
+		{ "0.0.0.0/0", "::1", false },
+		{ "10.1.2.3/33", "10.1.2.3", false },
+		{ "10.1.2.3/", "10.1.2.3", false },
+		{ "2.3", "10.1.2.3", false },
+		{ "fd00::/9", "fd7f::1", true },
+		{ "fd00::/9", "fd80::1", false },
+		{ ",,.", "a.test", false },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (noproxy_has(table[i].list, table[i].host) != table[i].has)
+			fail_msg("\"%s\" and %s", table[i].list, table[i].host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -558,6 +591,7 @@ int main(void)
 		cmocka_unit_test(refuses_bad_files_each_with_its_sentence),
 		cmocka_unit_test(refuses_files_it_cannot_read),
 		cmocka_unit_test(refuses_flags_that_name_nothing),
+		cmocka_unit_test(no_proxy_is_read_as_go_does),
 	};
 
 	return cmocka_run_group_tests(tests, fix_setup, fix_teardown);
