@@ -68,8 +68,8 @@ static void say_clock(struct checks *c, const struct rest_line *line)
 			: size_ms >= CLOCK_WARN ? CHECK_WARN
 						: CHECK_OK,
 			"clock",
-			size_ms >= CLOCK_WARN ? "set this machine's clock: lifetimes (--ttl) are "
-						"counted by it, and credentials expire by it"
+			size_ms >= CLOCK_WARN ? "set this machine's clock: credentials "
+						"expire by it"
 					      : NULL,
 			"the server's is %.0f s %s", (double)size_ms / 1000,
 			off_ms > 0 ? "ahead" : "behind");

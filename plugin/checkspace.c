@@ -1,5 +1,4 @@
 /* check_space: what the namespace holds and allows. */
-#include "common/base/clock.h"
 #include "common/kube/json.h"
 #include "common/kube/sandbox.h"
 #include "plugin/checks.h"
@@ -164,11 +163,7 @@ static void check_security(struct checks *c)
 
 static void check_left(struct checks *c)
 {
-	struct sweep s = { .kube = c->kube,
-		.ns = c->ns,
-		.dry_run = true,
-		.quiet = true,
-		.now_ms = clock_wall_ms() };
+	struct sweep s = { .kube = c->kube, .ns = c->ns, .dry_run = true, .quiet = true };
 	auto_free char *todo = xprintf("%s gc -n %s", c->program, c->ns);
 
 	sweep_run(&s);

@@ -1,4 +1,3 @@
-#include "common/base/clock.h"
 #include "plugin/cli.h"
 #include "plugin/gcinstall.h"
 #include "plugin/sweep.h"
@@ -39,9 +38,7 @@ static const struct example examples[] = {
 
 static int sweep(struct cli *cli, const struct gc *g)
 {
-	struct sweep s = {
-		.dry_run = g->dry_run, .older_ms = g->older_ms, .now_ms = clock_wall_ms()
-	};
+	struct sweep s = { .dry_run = g->dry_run, .older_ms = g->older_ms };
 	auto_kube k = NULL;
 	struct err err = { 0 };
 	int rc = cli_open(cli, &k, &err);

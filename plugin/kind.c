@@ -183,6 +183,8 @@ int kind_post(
 	interrupt_halts(k);
 	rc = rest_call(k, &rq, ret, NULL, err);
 	interrupt_halts(NULL);
+	if (!rc && ret)
+		kind_set_right(k, kind, ret);
 	return rc;
 }
 
@@ -217,6 +219,24 @@ int kind_patch(struct kube *k, const struct kind *kind, const cJSON *seen, const
 
 	json_set_str(bound, "metadata.uid", json_str(seen, "metadata.uid", ""));
 	return rest_call(k, &rq, ret, NULL, err);
+}
+
+void kind_set_right(struct kube *k, const struct kind *kind, cJSON **object)
+{
+	int64_t ahead_ms = kube_ahead_ms(k);
+	auto_json patch = ahead_ms ? life_moved(*object, ahead_ms) : NULL;
+	struct err err = { 0 };
+	cJSON *now = NULL;
+	int rc = patch ? kind_patch(k, kind, *object, patch, &now, &err) : 0;
+
+	if (rc < 0)
+		say("warning: %s; this machine's clock differs from the cluster's, and gc goes by "
+		    "that",
+			err_text(&err, rc));
+	if (!now)
+		return;
+	cJSON_Delete(*object);
+	*object = now;
 }
 
 /* uid, rv: NULL: whatever it is */

@@ -50,6 +50,12 @@ int kind_post(
 int kind_post_sure(
 	struct kube *k, const struct kind *kind, const cJSON *object, cJSON **ret, struct err *err);
 
+/*
+ * Of one that was just posted: its times were told by this machine's clock, and where the cluster's
+ * differs gc would take it at once, or never.
+ */
+void kind_set_right(struct kube *k, const struct kind *kind, cJSON **object);
+
 /* A merge patch on seen, which need hold only metadata; ret may be NULL. */
 int kind_patch(struct kube *k, const struct kind *kind, const cJSON *seen, const cJSON *patch,
 	cJSON **ret, struct err *err);

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/kube/json.h"
+#include "plugin/kind.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -121,6 +122,24 @@ cJSON *life_patch(const char *name, const char *value)
 		cJSON_AddStringToObject(annotations, name, value);
 	else
 		cJSON_AddNullToObject(annotations, name);
+	return patch;
+}
+
+cJSON *life_moved(const cJSON *object, int64_t by_ms)
+{
+	static const char *const names[] = { ANNOTATION_EXPIRES, ANNOTATION_IDLE_UNTIL,
+		ANNOTATION_LAST_USED, ANNOTATION_UNFINISHED };
+	cJSON *patch = NULL;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		int64_t at_ms = time_of(json_annotation(object, names[i], ""));
+
+		if (!at_ms)
+			continue;
+		if (!patch)
+			patch = cJSON_CreateObject();
+		kind_annotate_time(patch, names[i], at_ms + by_ms);
+	}
 	return patch;
 }
 

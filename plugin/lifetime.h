@@ -55,6 +55,9 @@ int life_extend(const struct life *l, int64_t now_ms, int64_t ttl_ms, struct err
 /* A merge patch of one annotation; value NULL removes it. The caller's. */
 cJSON *life_patch(const char *annotation, const char *value);
 
+/* A merge patch that moves all times that are said of object, or NULL: there are none. The caller's. */
+cJSON *life_moved(const cJSON *object, int64_t by_ms);
+
 /* Random letters for ANNOTATION_REQUEST. */
 void life_request(char ret[static LIFE_REQUEST_LETTERS + 1]);
 

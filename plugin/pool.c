@@ -172,10 +172,13 @@ static int take_one(
 	char request[LIFE_REQUEST_LETTERS + 1];
 	auto_json patch = NULL;
 	auto_json there = NULL;
+	struct pod_wish by_cluster = *w;
 	int rc;
 
+	by_cluster.now_ms += kube_ahead_ms(k);
+	by_cluster.unfinished_ms += w->unfinished_ms ? kube_ahead_ms(k) : 0;
 	life_request(request);
-	patch = pool_take_patch(spare, w, request);
+	patch = pool_take_patch(spare, &by_cluster, request);
 	rc = kind_patch(k, &kind_pod, spare, patch, ret, err);
 	if (!rest_unsure(rc))
 		return rc;

@@ -3,6 +3,7 @@
 #include "common/kube/json.h"
 #include "plugin/cli.h"
 #include "plugin/interrupt.h"
+#include "plugin/kind.h"
 
 #define NAMES_TRIED_MAX 8
 
@@ -62,6 +63,8 @@ int post_sandbox(
 			rc = err_set(err, -EIO, "cannot create sandbox in %s: the answer is no Pod",
 				w->ns);
 		}
+		if (!rc)
+			kind_set_right(k, &kind_pod, ret);
 		if (rest_unsure(rc))
 			return look_after(k, w->ns, pod, rc, err);
 		if (rc == -EEXIST && !made_up)

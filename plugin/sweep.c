@@ -181,6 +181,7 @@ void sweep_run(struct sweep *s)
 		rc = kind_list(s->kube, places[i].kind, s->ns, places[i].selector, &list, &err);
 		if (rc < 0 && (places[i].must || (rc != -EACCES && rc != -ENOENT)))
 			failed(s, &err, rc);
+		s->now_ms = kube_wall_ms(s->kube);
 		cJSON_ArrayForEach (item, json_at(list, "items"))
 			consider(s, places[i].kind, item);
 	}

@@ -17,7 +17,7 @@ struct sweep {
 	bool dry_run;   /* delete nothing, say what would be */
 	bool quiet;     /* say nothing */
 	int64_t older_ms;
-	int64_t now_ms;
+	int64_t now_ms; /* its own; by the cluster's clock */
 
 	size_t count; /* out: deleted, or to be */
 	bool failed;  /* out: something could not be listed or deleted; it has been said */

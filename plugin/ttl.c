@@ -42,7 +42,7 @@ static void tell(const struct ref *r, const struct life *l, int64_t now_ms)
 static int change(struct kube *k, const struct ref *r, const cJSON *pod, struct life *l,
 	int64_t ttl_ms, struct err *err)
 {
-	int64_t now_ms = clock_wall_ms();
+	int64_t now_ms = kube_wall_ms(k);
 	auto_json patch = NULL;
 	char when[32];
 	int rc;
@@ -68,7 +68,7 @@ static int change(struct kube *k, const struct ref *r, const cJSON *pod, struct 
 static int change_object(struct kube *k, const cJSON *pod, struct life *l, bool change,
 	int64_t ttl_ms, struct err *err)
 {
-	int64_t end_ms = ttl_ms ? clock_wall_ms() + ttl_ms : 0;
+	int64_t end_ms = ttl_ms ? kube_wall_ms(k) + ttl_ms : 0;
 	auto_via_object o = { 0 };
 	struct via via;
 	int rc;
@@ -131,7 +131,7 @@ static int run(struct cli *cli, const void *settings)
 		err_wrap(&err, rc, "cannot change how long %s/%s lives", r.ns, r.name);
 		return cli_failed(&err, rc);
 	}
-	tell(&r, &life, clock_wall_ms());
+	tell(&r, &life, kube_wall_ms(k));
 	return cli_flush();
 }
 

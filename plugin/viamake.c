@@ -136,9 +136,12 @@ static int build_sandbox(struct making *m, cJSON **ret, struct err *err)
 
 /* --- posting ------------------------------------------------------------------------------------ */
 
-static int64_t expiry(const struct pod_wish *w)
+/* By the cluster's clock, as it has answered before. */
+static int64_t expiry(const struct making *m)
 {
-	return w->o.ttl_ms ? w->now_ms + w->o.ttl_ms : 0;
+	const struct pod_wish *w = m->spec->make->wish;
+
+	return w->o.ttl_ms ? w->now_ms + w->o.ttl_ms + kube_ahead_ms(m->via.k) : 0;
 }
 
 /*
@@ -148,7 +151,9 @@ static int64_t expiry(const struct pod_wish *w)
 static void set_end(const struct making *m, cJSON *object)
 {
 	const struct pod_wish *w = m->spec->make->wish;
-	int64_t end_ms = w->unfinished_ms ? w->unfinished_ms + LIFE_SLACK_MS : expiry(w);
+	int64_t end_ms = w->unfinished_ms
+				 ? w->unfinished_ms + LIFE_SLACK_MS + kube_ahead_ms(m->via.k)
+				 : expiry(m);
 
 	if (end_ms)
 		via_put_shutdown(m->object.kind, object, end_ms);
@@ -339,7 +344,7 @@ static void undo(struct making *m, struct err *err)
 static void let_live(struct making *m)
 {
 	struct err err = { 0 };
-	int rc = via_set_shutdown(m->via.k, &m->object, expiry(m->spec->make->wish), &err);
+	int rc = via_set_shutdown(m->via.k, &m->object, expiry(m), &err);
 
 	if (rc < 0)
 		say("warning: %s; agent-sandbox ends it in some minutes", err_text(&err, rc));

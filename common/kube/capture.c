@@ -116,8 +116,7 @@ static bool has_ended(const struct child *c, const struct pollfd *p)
  * (a helper that it left running holds the pipe: nobody waits for that one). Where the kernel has
  * no pidfd the end is looked for now and then.
  */
-static int listen_to(
-	struct child *c, int64_t deadline_ms, const struct halt *halt, struct buf *ret)
+static int listen_to(struct child *c, int64_t deadline_ms, const struct halt *halt, struct buf *ret)
 {
 	int most_ms = c->pidfd < 0 ? LOOK_MS : halt ? HALT_MS : INT_MAX;
 	bool open = true;

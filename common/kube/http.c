@@ -13,6 +13,7 @@
 #define START_MS        30000        /* for credentials, and then for the connection */
 #define REFUSAL_MAX     (256 * 1024) /* of an error's body; more tells nothing */
 #define RETRY_AFTER_MAX 3600         /* s */
+#define CLOCK_MS        5000 /* less is no difference, and an answer that took longer tells none */
 
 struct slot {
 	CURLM *multi;
@@ -21,6 +22,7 @@ struct slot {
 
 struct http {
 	const struct kube_target *target; /* borrowed */
+	int64_t ahead_ms;                 /* by __atomic */
 	pthread_mutex_t lock;             /* the two below */
 	struct slot *idle;
 	int idle_count;
@@ -28,7 +30,9 @@ struct http {
 
 /* One attempt, while it runs. */
 struct attempt {
+	struct http *http;
 	struct exchange *x;
+	int64_t began_wall_ms;
 	struct easy easy;
 	size_t sent;      /* of the body */
 	int64_t heard_ms; /* when the last byte came */
@@ -210,6 +214,26 @@ static void take_warning(struct exchange *x, const char *value)
 		x->warning(x->warning_arg, buf_text(&text));
 }
 
+/* Whole seconds: in the middle it is half a second more. */
+static void take_date(struct attempt *a, const char *value)
+{
+	int64_t date_ms = (int64_t)curl_getdate(value, NULL) * 1000;
+	int64_t now_ms = clock_wall_ms(), ahead_ms = date_ms + 500 - now_ms;
+
+	if (a->x->line)
+		a->x->line->date_ms = date_ms;
+	if (date_ms <= 0 || now_ms - a->began_wall_ms > CLOCK_MS)
+		return;
+	if (ahead_ms > -CLOCK_MS && ahead_ms < CLOCK_MS)
+		ahead_ms = 0;
+	__atomic_store_n(&a->http->ahead_ms, ahead_ms, __ATOMIC_RELAXED);
+}
+
+int64_t http_ahead_ms(const struct http *h)
+{
+	return __atomic_load_n(&h->ahead_ms, __ATOMIC_RELAXED);
+}
+
 static const char *header_value(const char *line, const char *name)
 {
 	size_t n = strlen(name);
@@ -237,8 +261,8 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 		a->x->retry_after_ms = parse_retry_after(value);
 	else if ((value = header_value(line, "Warning")))
 		take_warning(a->x, value);
-	else if (a->x->line && (value = header_value(line, "Date")))
-		a->x->line->date_ms = (int64_t)curl_getdate(value, NULL) * 1000;
+	else if ((value = header_value(line, "Date")))
+		take_date(a, value);
 	return a->result == 0 ? size * n : 0;
 }
 
@@ -441,7 +465,7 @@ static int unsent(const struct exchange *x, int rc)
 
 static int attempt(struct http *h, struct exchange *x, unsigned *generation, struct err *err)
 {
-	struct attempt a = { .x = x };
+	struct attempt a = { .http = h, .x = x };
 	CURLcode code = CURLE_OK;
 	int64_t start_by = deadline_after(START_MS);
 	struct slot *s;
@@ -458,6 +482,7 @@ static int attempt(struct http *h, struct exchange *x, unsigned *generation, str
 	x->deadline_ms = easy_later(&a.easy, x->deadline_ms);
 	set_request(&a);
 	a.heard_ms = a.ticked_ms = clock_now_ms();
+	a.began_wall_ms = clock_wall_ms();
 	s = slot_take(h);
 	curl_multi_add_handle(s->multi, a.easy.curl);
 	rc = drive(&a, s->multi, &code);

@@ -62,6 +62,9 @@ struct exchange {
 };
 
 int http_open(const struct kube_target *t, struct http **ret);
+
+/* How far the server's clock is ahead of ours, by the last answer's Date; 0: not known, or next to nothing. */
+int64_t http_ahead_ms(const struct http *h);
 void http_close(struct http *h);
 
 /*

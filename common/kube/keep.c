@@ -148,10 +148,10 @@ void keep_close(struct keep *keep)
 }
 
 /* When is it to be said next? What was said last, by whomever, is idle_ms before idle_until_ms. */
-static int64_t due_of(const struct sandbox *s)
+static int64_t due_of(const struct keep *keep, const struct sandbox *s)
 {
 	int64_t said_ms = s->idle_until_ms ? s->idle_until_ms - s->idle_ms : 0;
-	int64_t left_ms = said_ms + keep_every_ms(s->idle_ms) - clock_wall_ms();
+	int64_t left_ms = said_ms + keep_every_ms(s->idle_ms) - kube_wall_ms(keep->kube);
 
 	if (left_ms > keep_every_ms(s->idle_ms))
 		left_ms = keep_every_ms(s->idle_ms);
@@ -177,8 +177,8 @@ static void put(struct keep *keep, const struct sandbox *s)
 		HASH_ADD_KEYPTR(hh, keep->all, one->uid, strlen(one->uid), one);
 	}
 	/* what is told may be older than our own last patch */
-	if (one->idle_ms != s->idle_ms || due_of(s) > one->due_ms)
-		one->due_ms = due_of(s);
+	if (one->idle_ms != s->idle_ms || due_of(keep, s) > one->due_ms)
+		one->due_ms = due_of(keep, s);
 	one->idle_ms = s->idle_ms;
 	start(keep);
 	pthread_cond_signal(&keep->changed);

@@ -64,6 +64,16 @@ void kube_resume(struct kube *k)
 	(void)ignored;
 }
 
+int64_t kube_ahead_ms(const struct kube *k)
+{
+	return http_ahead_ms(k->http);
+}
+
+int64_t kube_wall_ms(const struct kube *k)
+{
+	return clock_wall_ms() + kube_ahead_ms(k);
+}
+
 void kube_on_warning(struct kube *k, kube_warning *fn, void *arg)
 {
 	k->warning = fn;

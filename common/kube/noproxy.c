@@ -70,8 +70,8 @@ bool noproxy_has(const char *list, const char *host)
 		auto_free char *item = xstrndup(at, n);
 
 		at += n;
-		if (!strcmp(item, "*") || (address.bits ? address_matches(item, &address)
-							: name_matches(item, host)))
+		if (!strcmp(item, "*") ||
+			(address.bits ? address_matches(item, &address) : name_matches(item, host)))
 			return true;
 	}
 	return false;

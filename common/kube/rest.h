@@ -62,6 +62,13 @@ int rest_call(
 /* What was to be changed by a call that failed so may be changed all the same; else it is not. */
 bool rest_unsure(int rc);
 
+/*
+ * Now, by the cluster's clock where it is known to differ from ours (by the answers so far): what
+ * others read, and what gc goes by. ahead: how far it is ahead.
+ */
+int64_t kube_wall_ms(const struct kube *k);
+int64_t kube_ahead_ms(const struct kube *k);
+
 /* What one request has shown of the line to the API server. */
 struct rest_line {
 	int64_t took_us;            /* the whole exchange */

@@ -102,9 +102,9 @@ int sandbox_touch(struct kube *k, const char *ns, const char *name, const char *
 	json_set_str(patch, "metadata.uid", uid);
 	json_set(patch, "metadata.annotations", cJSON_CreateObject());
 	annotations = cJSON_GetObjectItem(cJSON_GetObjectItem(patch, "metadata"), "annotations");
-	rfc3339_print(clock_wall_ms(), text);
+	rfc3339_print(kube_wall_ms(k), text);
 	cJSON_AddStringToObject(annotations, ANNOTATION_LAST_USED, text);
-	rfc3339_print(clock_wall_ms() + idle_ms, text);
+	rfc3339_print(kube_wall_ms(k) + idle_ms, text);
 	cJSON_AddStringToObject(annotations, ANNOTATION_IDLE_UNTIL, text);
 	return rest_call(k, &rq, NULL, NULL, err);
 }

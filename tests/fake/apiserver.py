@@ -16,6 +16,7 @@ POST /_control takes a JSON object and does what it says; members, each optional
     watches: "end"|"drop"   ends every watch: cleanly, or the connection breaks
     execs: "drop"           the connections of all execs break
     tokens: ["..."]         which bearer tokens are good from now on ([]: any)
+    clock: SECONDS          how far its clock (the Date header) is ahead
     warn: "text"            every answer carries a Warning: 299
 
 and answers {"requests": [[METHOD, PATH], ...], "bodies": [...], "connections": N, "bookmarks": N}: what came
@@ -64,6 +65,7 @@ class World:
         self.faults = Faults()
         self.tokens = options.token or []
         self.warn = None
+        self.clock = 0
         self.lock = threading.Lock()  # all below
         self.requests, self.bodies, self.connections, self.bookmarks = [], [], 0, 0
         self.execs = set()  # what hangs each up; guarded as well
@@ -91,6 +93,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
+
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string((timestamp or time.time()) + self.world.clock)
 
     # --- answers
 
@@ -252,6 +257,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 hang_up()
         if "tokens" in orders:
             world.tokens = orders["tokens"]
+        world.clock = orders.get("clock", world.clock)
         if "warn" in orders:
             world.warn = orders["warn"]
         self.answer(200, told)

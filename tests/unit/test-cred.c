@@ -493,8 +493,7 @@ static void a_halt_ends_the_wait_for_a_hanging_plugin(void **state)
 	fix_write("plugin", script);
 	for (size_t i = 0; i < 2; i++) {
 		all[i] = (struct halting){ t, { .flag = { &stop }, .fd = { -1, -1 } }, 0 };
-		assert_int_equal(
-			pthread_create(&threads[i], NULL, ask_until_halted, &all[i]), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, ask_until_halted, &all[i]), 0);
 	}
 	fd = open(fifo, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(read(fd, &byte, 1), 1);
