@@ -7,6 +7,12 @@
 
 #define NAMES_TRIED_MAX 8
 
+static bool same_request(const cJSON *a, const cJSON *b)
+{
+	return !strcmp(json_annotation(a, ANNOTATION_REQUEST, ""),
+		json_annotation(b, ANNOTATION_REQUEST, ""));
+}
+
 /* Returns the errno of the creation, with a word of doubt where one is due. */
 static int look_after(
 	struct kube *k, const char *ns, const cJSON *posted, int failed, struct err *err)
@@ -16,8 +22,7 @@ static int look_after(
 	auto_json there = NULL;
 	int rc = sandbox_get(k, ns, name, &there, NULL);
 
-	if (!rc && strcmp(json_annotation(there, ANNOTATION_REQUEST, ""),
-			   json_annotation(posted, ANNOTATION_REQUEST, "")))
+	if (!rc && !same_request(there, posted))
 		return failed;
 	if (!rc)
 		rc = sandbox_delete(k, ns, name, json_str(there, "metadata.uid", NULL), 0, NULL);
@@ -28,13 +33,18 @@ static int look_after(
 		said.text, ns, name);
 }
 
-/* Of a name that is taken: by one that is going, or by one that stays? */
-static int taken(struct kube *k, const char *ns, const cJSON *posted, struct err *err)
+/* Of a name that is taken: by one that is going, or by one that stays? 0: by this very one, posted twice. */
+static int taken(struct kube *k, const char *ns, const cJSON *posted, cJSON **ret, struct err *err)
 {
 	const char *name = json_str(posted, "metadata.name", "");
 	auto_json there = NULL;
+	int rc = sandbox_get(k, ns, name, &there, NULL);
 
-	if (!sandbox_get(k, ns, name, &there, NULL) && json_at(there, "metadata.deletionTimestamp"))
+	if (!rc && same_request(there, posted)) {
+		*ret = take_ptr(there);
+		return 0;
+	}
+	if (!rc && json_at(there, "metadata.deletionTimestamp"))
 		return err_set(err, -EEXIST,
 			"cannot create sandbox %s/%s: the one of this name is still being deleted; "
 			"try again in some seconds, or wait with \"kubectl sbx rm\"",
@@ -67,9 +77,9 @@ int post_sandbox(
 			kind_set_right(k, &kind_pod, ret);
 		if (rest_unsure(rc))
 			return look_after(k, w->ns, pod, rc, err);
-		if (rc == -EEXIST && !made_up)
-			return taken(k, w->ns, pod, err);
-		if (rc != -EEXIST)
+		if (rc == -EEXIST)
+			rc = taken(k, w->ns, pod, ret, err);
+		if (rc != -EEXIST || !made_up)
 			return rc;
 	}
 	return rc;

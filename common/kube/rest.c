@@ -75,7 +75,10 @@ static int conclude(const struct kube *k, const struct rest_request *rq, const s
 	if (rc < 0)
 		return err_wrap(err, rc, "cannot %s", rq->what);
 	if (!http_ok(x->status))
-		return status_error(x->status, buf_text(&x->answer), x->answer.len, rq->what, err);
+		rc = status_error(x->status, buf_text(&x->answer), x->answer.len, rq->what, err);
+	/* of a change a proxy may have lost the answer alone: rest_unsure */
+	if (rc < 0)
+		return x->status == 502 && !x->repeatable ? -EIO : rc;
 	return ret ? parse_answer(k, rq, x, ret, err) : 0;
 }
 
@@ -113,7 +116,8 @@ int rest_call_halt(struct kube *k, const struct rest_request *rq, const struct h
 
 bool rest_unsure(int rc)
 {
-	return rc == -ETIMEDOUT || rc == -EPIPE || rc == -ECONNRESET || rc == -EIO || rc == -EINTR;
+	return rc == -ETIMEDOUT || rc == -EPIPE || rc == -ECONNRESET || rc == -EIO ||
+	       rc == -EINTR || rc == -EBADMSG;
 }
 
 int rest_call(

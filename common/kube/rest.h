@@ -54,7 +54,7 @@ struct rest_request {
  * on success. *ret_http: the last status, or 0 when no answer came; set on failure too. status.h's
  * errnos, and: -ECONNREFUSED, -EHOSTUNREACH, -EPROTO (TLS)... of easy.h; -ECONNRESET: lost on the
  * way, what it asked may have been done; -ETIMEDOUT; -EINTR; -ECANCELED: credentials did not come, so
- * a change was not asked for; -EMSGSIZE; -EBADMSG: not JSON.
+ * a change was not asked for; -EMSGSIZE; -EBADMSG: not JSON; -EIO: 502 to a change, too.
  */
 int rest_call(
 	struct kube *k, const struct rest_request *rq, cJSON **ret, int *ret_http, struct err *err);

@@ -83,7 +83,7 @@ class World:
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    world = None
+    world = late = None
 
     def setup(self):
         super().setup()
@@ -100,6 +100,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # --- answers
 
     def answer(self, code, body, kind="application/json", headers=None):
+        late, self.late = self.late, None
+        if late:
+            self.fault_status(late)
+            return
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(code)
         if self.world.warn:
@@ -149,6 +153,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         fault = self.take("cut", "dribble")
         if fault:
             self.wfile = FaultyWriter(self.wfile, fault)
+        self.late = self.take("late")
         fault = self.take("status", "html", "empty", "garbage", "huge", "mute", "drop")
         if not fault:
             return False

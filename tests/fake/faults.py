@@ -11,6 +11,7 @@ method, path (searched in path and query) and watch narrow it; times 0 is for ev
     empty     code                no body at all
     garbage                       200, not JSON
     huge      bytes               200, a JSON string of that length
+    late      code [, retry_after]  does what it is asked for, and then answers so
     delay     ms                  waits, then goes on as usual
     mute                          never answers
     drop                          closes before any answer
