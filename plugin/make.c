@@ -49,12 +49,13 @@ int make_undo(struct kube *k, const cJSON *pod, struct err *err)
 {
 	auto_json policy = pod_policy(pod);
 	const char *ns = json_str(pod, "metadata.namespace", "");
-
-	/* the cluster would collect it by and by */
-	if (policy)
-		kind_remove(k, &kind_policy, ns, json_str(policy, "metadata.name", ""), NULL, NULL);
-	return sandbox_delete(k, ns, json_str(pod, "metadata.name", ""),
+	int rc = sandbox_delete(k, ns, json_str(pod, "metadata.name", ""),
 		json_str(pod, "metadata.uid", NULL), 0, err);
+
+	/* the cluster would collect it by and by; never before its Pod, whose processes wait for that */
+	if (!rc && policy)
+		kind_remove(k, &kind_policy, ns, json_str(policy, "metadata.name", ""), NULL, NULL);
+	return rc;
 }
 
 /* Nothing may be left behind, whatever went wrong. */
