@@ -10,6 +10,7 @@
 #include "common/kube/rest.h"
 
 #define ECHO_MS 100
+#define HALT_S  1
 
 static volatile bool interrupted;
 static volatile int by;
@@ -51,6 +52,13 @@ static void note(int sig, siginfo_t *info, void *unused)
 	by = sig;
 	interrupted = true;
 	if (halts)
+		alarm(HALT_S);
+}
+
+static void halt(int sig)
+{
+	(void)sig;
+	if (halts)
 		kube_interrupt(halts);
 }
 
@@ -69,6 +77,7 @@ void interrupt_watch(void)
 	for (size_t i = 0; i < SIGNALS; i++)
 		if (!ignored(signals[i]))
 			sigaction(signals[i], &sa, NULL);
+	signal(SIGALRM, halt);
 }
 
 void interrupt_halts(struct kube *k)

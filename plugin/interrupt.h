@@ -18,8 +18,8 @@ struct kube;
 void interrupt_watch(void);
 
 /*
- * Until the next call the first one also ends k's calls (-EINTR): for a creation, which is looked
- * after then. NULL: no more, and k's calls work again.
+ * Until the next call the first one also ends k's calls (-EINTR), a second later: for a creation, whose
+ * answer is worth that wait, and which is looked after then. NULL: no more, and k's calls work again.
  */
 void interrupt_halts(struct kube *k);
 

@@ -12,7 +12,7 @@
 #define TICK_MS         1000
 #define START_MS        30000        /* for credentials, and then for the connection */
 #define REFUSAL_MAX     (256 * 1024) /* of an error's body; more tells nothing */
-#define RETRY_AFTER_MAX 3600         /* s */
+#define RETRY_AFTER_MAX 60   /* s; a page for maintenance may say hours, and be gone sooner */
 #define CLOCK_MS        5000 /* less is no difference, and an answer that took longer tells none */
 
 struct slot {

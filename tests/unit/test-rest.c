@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/io.h"
 #include "common/kube/json.h"
+#include "common/kube/kube.h"
 #include "common/kube/sandbox.h"
 #include "tests/lib/fake.h"
 
@@ -361,6 +362,36 @@ static void streams_text_until_the_end_or_a_stop(void **state)
 	buf_fini(&g.text);
 }
 
+/* A watch would be deaf for so long. */
+static void no_server_sends_us_away_for_a_day(void **state)
+{
+	struct rest_follow f = { .path = PODS "?watch=true",
+		.what = "watch",
+		.deadline_ms = deadline_after(30000),
+		.halt = { .fd = { -1, -1 } } };
+	struct at *at = *state;
+
+	fake_do(&at->fake, "{\"fault\":{\"do\":\"status\",\"code\":503,\"retry_after\":86400}}");
+	assert_int_equal(rest_follow(at->k, &f, NULL), -EHOSTUNREACH);
+	assert_int_equal(f.retry_after_ms, 60000);
+}
+
+/* What others read is told by the cluster's clock; a difference of seconds is none. */
+static void tells_the_time_by_the_clusters_clock(void **state)
+{
+	struct at *at = *state;
+
+	for (int ahead_s = -3600; ahead_s <= 3600; ahead_s += 3600) {
+		int64_t off_ms;
+
+		fake_do(&at->fake, "{\"clock\":%d}", ahead_s);
+		assert_int_equal(get(at->k, PODS, 0, NULL, NULL, NULL), 0);
+		off_ms = kube_wall_ms(at->k) - clock_wall_ms() - ahead_s * 1000;
+		assert_true(off_ms > -10000 && off_ms < 10000);
+		assert_int_equal(kube_ahead_ms(at->k) == 0, ahead_s == 0);
+	}
+}
+
 static void *call_many(void *arg)
 {
 	for (int i = 0; i < 20; i++)
@@ -467,6 +498,8 @@ int main(void)
 		CASE(a_signal_ends_any_call),
 		CASE(passes_warnings_on),
 		CASE(streams_text_until_the_end_or_a_stop),
+		CASE(no_server_sends_us_away_for_a_day),
+		CASE(tells_the_time_by_the_clusters_clock),
 		CASE(many_threads_share_it),
 		cmocka_unit_test(paths_are_quoted),
 		TLS_CASE(renews_credentials_once_after_401),
