@@ -80,10 +80,13 @@ static void touch(struct keep *keep, struct kept *one)
 	HASH_FIND_STR(keep->all, uid, one);
 	if (!one || rc >= 0)
 		return;
-	if (rc == -ENOENT || rc == -EBUSY)
+	/* a conflict is a moment's, or a namesake's: then who keeps it drops it */
+	if (rc == -ENOENT)
 		forget(keep, one);
-	else
-		one->due_ms = clock_now_ms() + (rc == -EACCES ? REFUSED_MS : AGAIN_MS);
+	else if (rc == -EACCES)
+		one->due_ms = clock_now_ms() + REFUSED_MS;
+	else if (one->due_ms > clock_now_ms() + AGAIN_MS)
+		one->due_ms = clock_now_ms() + AGAIN_MS;
 }
 
 static void *run(void *arg)

@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/io.h"
 #include "common/kube/json.h"
+#include "common/kube/keep.h"
 #include "common/kube/kube.h"
 #include "common/kube/sandbox.h"
 #include "tests/lib/fake.h"
@@ -376,6 +377,30 @@ static void no_server_sends_us_away_for_a_day(void **state)
 	assert_int_equal(f.retry_after_ms, 60000);
 }
 
+/* One that is in use would be taken for idle. */
+static void a_conflict_does_not_end_keeping(void **state)
+{
+	struct at *at = *state;
+	struct keep *keep = keep_open(at->k);
+	struct sandbox s;
+	cJSON *pod = NULL;
+	int64_t give_up_ms = deadline_after(10000);
+	int count = 0;
+
+	assert_int_equal(create(at->k, "web", NULL), 0);
+	assert_int_equal(sandbox_get(at->k, "dev", "web", &pod, NULL), 0);
+	assert_int_equal(sandbox_parse(pod, NULL, &s, NULL), 0);
+	s.idle_ms = 2000;
+	fake_do(&at->fake, "{\"fault\":{\"do\":\"status\",\"code\":409,\"method\":\"PATCH\"}}");
+	keep_put(keep, &s);
+	while (count < 2 && !deadline_passed(give_up_ms))
+		count += fake_count(&at->fake, "PATCH", "/web");
+	assert_true(count >= 2);
+	keep_close(keep);
+	sandbox_fini(&s);
+	cJSON_Delete(pod);
+}
+
 /* What others read is told by the cluster's clock; a difference of seconds is none. */
 static void tells_the_time_by_the_clusters_clock(void **state)
 {
@@ -500,6 +525,7 @@ int main(void)
 		CASE(streams_text_until_the_end_or_a_stop),
 		CASE(no_server_sends_us_away_for_a_day),
 		CASE(tells_the_time_by_the_clusters_clock),
+		CASE(a_conflict_does_not_end_keeping),
 		CASE(many_threads_share_it),
 		cmocka_unit_test(paths_are_quoted),
 		TLS_CASE(renews_credentials_once_after_401),
