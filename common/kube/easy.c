@@ -330,9 +330,7 @@ int easy_failed(const struct easy *e, const struct kube_target *t, CURLcode code
 	if (quotes_proxy(message))
 		return err_set(err, -EINVAL,
 			"cannot reach %s: the proxy's address cannot be used; check HTTPS_PROXY "
-			"and "
-			"HTTP_PROXY (in a password, # / ? @ and : are written %%23 %%2F %%3F %%40 "
-			"%%3A)",
+			"(in a password # / ? @ : are %%23 %%2F %%3F %%40 %%3A)",
 			t->server);
 	/* A server's certificate may put anything into the message. */
 	log_escape(&text, message, strlen(message));
