@@ -4,6 +4,7 @@
 #include "common/kube/json.h"
 #include "common/kube/sandbox.h"
 #include "plugin/kind.h"
+#include "plugin/pod.h"
 
 char *service_name(const char *pod)
 {
@@ -74,11 +75,14 @@ cJSON *service_new(const cJSON *pod, const char *label, cJSON *spec)
 	const char *name = json_str(pod, "metadata.name", "");
 	auto_free char *own = service_name(name);
 	cJSON *service = kind_new(&kind_service, json_str(pod, "metadata.namespace", ""), own);
+	const char *request = json_annotation(pod, ANNOTATION_REQUEST, NULL);
 	cJSON *selector = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(selector, label ? label : LABEL_SANDBOX_ID, label ? own : name);
 	kind_label(service, LABEL_MANAGED, "true");
 	kind_label(service, LABEL_SANDBOX_ID, name);
+	if (request) /* by which gc knows it for ours */
+		kind_annotate(service, ANNOTATION_REQUEST, request);
 	kind_set_owner(service, &kind_pod, pod);
 	json_set(spec, "selector", selector);
 	json_set(service, "spec", spec);
