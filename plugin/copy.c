@@ -464,7 +464,7 @@ int copy_run(const struct copy_plan *plan)
 	struct copy c = { .plan = plan, .signals = -1, .bell = -1 };
 	int rc;
 
-	umask(0); /* the modes are the source's */
+	pack_sys_here.mask = umask(0); /* the modes are the source's */
 	more_descriptors();
 	c.src_count = (size_t)plan->count - 1;
 	c.src = xcalloc(c.src_count, sizeof(*c.src));

@@ -115,6 +115,7 @@ int far_agent_open(const struct session_spec *spec, struct far_agent **ret, stru
 	int fds[2], rc;
 
 	f->sys.uid = far_uid;
+	f->sys.mask = 022;
 	far_names(&f->sys);
 	far_files(&f->sys);
 	f->fd = f->theirs = -1;

@@ -28,7 +28,7 @@ static int make_parents(struct sink *s, char *path)
 		int rc;
 
 		*slash = '\0';
-		rc = s->sys->mkdir(s->sys, -1, path, 0777);
+		rc = s->sys->mkdir(s->sys, -1, path, 0777 & ~s->sys->mask);
 		*slash = '/';
 		if (rc < 0 && rc != -EEXIST)
 			return rc;

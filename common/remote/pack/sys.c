@@ -279,4 +279,5 @@ struct pack_sys pack_sys_here = { .open = here_open,
 	.fset = here_fset,
 	.set = here_set,
 	.links_set = true,
+	.mask = 022,
 	.uid = here_uid };

@@ -58,7 +58,8 @@ struct pack_sys {
 	int (*unlink)(struct pack_sys *s, int dir, const char *name, bool is_dir);
 	int (*fset)(struct pack_sys *s, int fd, const struct pack_set *set);
 	int (*set)(struct pack_sys *s, int dir, const char *name, const struct pack_set *set);
-	bool links_set;                      /* set works on a symbolic link itself */
+	bool links_set; /* set works on a symbolic link itself */
+	unsigned mask;  /* what a folder may not have that was made for no folder of the source */
 	uint32_t (*uid)(struct pack_sys *s); /* whose the files are that are made */
 };
 
