@@ -16,11 +16,13 @@ ms() { awk "BEGIN { printf \"%.3f\", $1 / 1000 }"; }
 box_of() { echo "$T/sbx.$1.$2/$P-a"; } # box_of DELAY AGENT
 namespace() { kubectl config view --minify -o 'jsonpath={..namespace}' | grep . || echo default; }
 
-row_ping() {
-	local n=300
+row_ping() { # one after the other, and by as many as the rows of 8 processes have
+	local n=300 p
 	[ "${2%.*}" -lt 5 ] || n=100
-	figure "$1" "$2" ping "${agents%% *}" ping \
-		"$(KUBECONFIG=$T/kube.$2 "$SBX_BIN/tests/bench-ping" "$(namespace)" "$P-a" $n 2>>"$T/errors")" op/s
+	for p in 1 8; do
+		figure "$1" "$2" ping "${agents%% *}" "ping_${p}p" \
+			"$(KUBECONFIG=$T/kube.$2 "$SBX_BIN/tests/bench-ping" "$(namespace)" "$P-a" $((n * p)) $p 2>>"$T/errors")" op/s
+	done
 }
 
 cmd_cycle() { # no process of ours is started
