@@ -35,7 +35,7 @@ struct copy {
 	bool stop;         /* atomic: nothing new is to be begun */
 	pthread_mutex_t lock;
 	int signal; /* lock: that came, or 0 */
-	bool idle;  /* lock: nothing of ours is half done, the process can end at once */
+	bool idle; /* lock: nothing of ours is half done, the process can end at once (as when all goes to stdout) */
 };
 
 /* --- the minder --------------------------------------------------------------------- */
@@ -53,7 +53,7 @@ static void take_signal(struct copy *c, int sig)
 	scoped_lock(&c->lock);
 	if (!sig)
 		return;
-	if (c->signal || c->idle) {
+	if (c->signal || c->idle || c->job[1].fd >= 0) {
 		copy_watch_clear(c->watch);
 		_exit(128 + sig);
 	}

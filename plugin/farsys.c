@@ -6,6 +6,7 @@
 
 #define OPEN_MS 30000
 #define BYE_MS  1000
+#define TIDY_S  2
 #define WORKERS 8
 
 int far_number(struct far_agent *f, char *path)
@@ -140,16 +141,26 @@ int far_agent_fd(const struct far_agent *f)
 	return f->fd;
 }
 
+/* It takes back what is half done there, if that can be had soon; then what it waits for ends, too. */
+static void end_serving(struct far_agent *f)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += TIDY_S;
+	if (pthread_timedjoin_np(f->thread, NULL, &until) == 0)
+		return;
+	session_down(f->session, -ENOTCONN);
+	pthread_join(f->thread, NULL);
+}
+
 void far_agent_close(struct far_agent *f)
 {
 	if (!f)
 		return;
 	close_at(&f->fd);
-	/* what it waits for in the sandbox ends now */
-	if (f->session)
-		session_down(f->session, -ENOTCONN);
 	if (f->running)
-		pthread_join(f->thread, NULL);
+		end_serving(f);
 	session_close(f->session, BYE_MS);
 	close_at(&f->theirs);
 	pthread_mutex_destroy(&f->lock);

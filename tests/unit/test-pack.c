@@ -278,8 +278,9 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-/* From src to dst; a sink with threads stands in for the far end. */
-static int copy(const char *src, const char *dst, uint32_t flags, struct seen *seen)
+/* From src to dst but what is called so; a sink with threads stands in for the far end. */
+static int copy_but(
+	const char *but, const char *src, const char *dst, uint32_t flags, struct seen *seen)
 {
 	const struct pack_watch watch = { source_says, sink_says, seen };
 	auto_free char *name = pack_job_name(src);
@@ -295,6 +296,8 @@ static int copy(const char *src, const char *dst, uint32_t flags, struct seen *s
 		pack_job_init(&job[i]);
 		job[i].flags = flags | (i ? 0 : PACK_JOB_SOURCE);
 		pack_list_add(&job[i].paths, i ? name : src, strlen(i ? name : src));
+		if (but)
+			pack_list_add(&job[i].excludes, but, strlen(but));
 	}
 	job[1].dst = xstrdup(dst);
 	CHECK_RC(io_pair(fds), 0);
@@ -312,6 +315,11 @@ static int copy(const char *src, const char *dst, uint32_t flags, struct seen *s
 	pack_job_fini(&job[0]);
 	pack_job_fini(&job[1]);
 	return rc;
+}
+
+static int copy(const char *src, const char *dst, uint32_t flags, struct seen *seen)
+{
+	return copy_but(NULL, src, dst, flags, seen);
 }
 
 static void a_tree_arrives_as_it_is(void **state)
@@ -484,7 +492,8 @@ static void begin(struct script *s)
 	say_meta(s, PACK_ENTER, "", 0, "");
 }
 
-static int sink_of(const void *bytes, size_t n, const char *dst, struct seen *seen)
+static int sink_with(
+	uint32_t flags, const void *bytes, size_t n, const char *dst, struct seen *seen)
 {
 	const struct pack_watch watch = { source_says, sink_says, seen };
 	struct pack_job job;
@@ -495,6 +504,7 @@ static int sink_of(const void *bytes, size_t n, const char *dst, struct seen *se
 
 	*seen = (struct seen){ .lock = PTHREAD_MUTEX_INITIALIZER };
 	pack_job_init(&job);
+	job.flags = flags;
 	pack_list_add(&job.paths, "got", 3);
 	job.dst = xstrdup(dst);
 	CHECK_RC(io_pair(fds), 0);
@@ -507,6 +517,11 @@ static int sink_of(const void *bytes, size_t n, const char *dst, struct seen *se
 	close(fds[1]);
 	pack_job_fini(&job);
 	return rc;
+}
+
+static int sink_of(const void *bytes, size_t n, const char *dst, struct seen *seen)
+{
+	return sink_with(0, bytes, n, dst, seen);
 }
 
 static void nothing_is_written_outside(void **state)
@@ -563,6 +578,61 @@ static void a_link_of_the_stream_is_not_gone_through(void **state)
 	buf_fini(&s.bytes);
 	unscratch(dst);
 	unscratch(outside);
+}
+
+/* A sync by content hears "it is the same" of what it has asked about; whoever else hears it is deceived. */
+static void nothing_outside_gets_another_mode(void **state)
+{
+	static const struct {
+		uint32_t flags;
+		int rc;
+	} cases[] = { { 0, -EBADMSG }, { PACK_JOB_SYNC, -EBADMSG },
+		{ PACK_JOB_SYNC | PACK_JOB_CHECKSUM, -EPIPE } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *dst = scratch(), *outside = scratch();
+		auto_free char *key = xprintf("%s/key", outside);
+		struct script s = { .bytes = BUF_INIT(1 << 20) };
+		struct seen seen;
+		struct stat st;
+
+		put_file(outside, "key", "x", 1);
+		assert_int_equal(chmod(key, 0600), 0);
+		if (cases[i].flags)
+			say(&s, PACK_LISTED, "", 0);
+		say(&s, PACK_ROOT, "\0\0\0\0", 4);
+		say_meta(&s, PACK_ENTER, "", 0, "");
+		say_meta(&s, PACK_LINK, "l", 1, key);
+		say_meta(&s, PACK_SAME, "l", 1, "");
+		CHECK_RC(sink_with(cases[i].flags, s.bytes.data, s.bytes.len, dst, &seen),
+			cases[i].rc);
+		assert_int_equal(stat(key, &st), 0);
+		assert_int_equal(st.st_mode & 07777, 0600);
+		assert_int_equal(seen.fails > 0, cases[i].rc == -EPIPE);
+		buf_fini(&s.bytes);
+		unscratch(dst);
+		unscratch(outside);
+	}
+}
+
+/* Of a folder that gives way to a file, what is excluded stays, and then so does the folder: that is said. */
+static void what_is_excluded_is_in_the_way(void **state)
+{
+	char *src = scratch(), *dst = scratch();
+	auto_free char *there = xprintf("%s/x", dst);
+	const uint32_t sync = PACK_JOB_SYNC | PACK_JOB_DELETE;
+	struct seen seen;
+
+	put_file(src, "x", "1", 1);
+	assert_int_equal(mkdir(there, 0755), 0);
+	put_file(there, "keep.o", "2", 1);
+	put_file(there, "other", "3", 1);
+	CHECK_RC(copy_but("*.o", src, dst, sync, &seen), 0);
+	assert_int_equal(seen.fails, 1);
+	check_file(there, "keep.o", "2", 1);
+	assert_false(is_there(there, "other"));
+	unscratch(src);
+	unscratch(dst);
 }
 
 static void set_id_bits_are_dropped(void **state)
@@ -652,6 +722,8 @@ int main(void)
 		cmocka_unit_test(whole_seconds_decide_where_a_side_has_no_fraction),
 		cmocka_unit_test(nothing_is_written_outside),
 		cmocka_unit_test(a_link_of_the_stream_is_not_gone_through),
+		cmocka_unit_test(nothing_outside_gets_another_mode),
+		cmocka_unit_test(what_is_excluded_is_in_the_way),
 		cmocka_unit_test(set_id_bits_are_dropped),
 		cmocka_unit_test(cut_off_and_changed_anywhere_it_leaves_no_half_file),
 		cmocka_unit_test(false_counts_are_no_success),

@@ -326,19 +326,29 @@ static int take_hard(struct sink *s, struct reader *r)
 	return rc;
 }
 
-/* By content it is the same: what is there is made to look so, too. */
+/* What was compared was a file. Of a link that came in between, what it leads to is not ours to change. */
+static int set_same(struct sink *s, int dir, const char *name, const struct pack_meta *m)
+{
+	const struct pack_set set = sink_set_of(s, m);
+	struct stat st;
+	int rc = s->sys->stat(s->sys, dir, name, false, &st);
+
+	if (rc == 0 && !S_ISREG(st.st_mode))
+		rc = -ESTALE;
+	return rc < 0 ? rc : s->sys->set(s->sys, dir, name, &set);
+}
+
+/* By content it is the same: what is there is made to look so, too. Only who compares contents is told so. */
 static int take_same(struct sink *s, struct reader *r)
 {
 	char name[PACK_NAME_MAX + 1];
 	struct pack_meta m;
-	struct pack_set set;
 	struct dir *dir;
 
-	if (pack_meta_take(r, PACK_SAME, &m) < 0 || reader_end(r) < 0 ||
-		sink_where(s, &m, &dir, name) < 0)
+	if (!(s->job->flags & PACK_JOB_CHECKSUM) || pack_meta_take(r, PACK_SAME, &m) < 0 ||
+		reader_end(r) < 0 || sink_where(s, &m, &dir, name) < 0)
 		return -EBADMSG;
-	set = sink_set_of(s, &m);
-	note_entry(s, dir, name, dir->fd < 0 ? 0 : s->sys->set(s->sys, dir->fd, name, &set));
+	note_entry(s, dir, name, dir->fd < 0 ? 0 : set_same(s, dir->fd, name, &m));
 	return 0;
 }
 

@@ -238,10 +238,26 @@ static int clear(struct sink *s, uint64_t until)
 	return l->at < end ? s->sys->zero(s->sys, l->fd, l->at, end) : 0;
 }
 
-/* A descriptor that takes bytes in order only. */
+/* Its holes, where a descriptor takes bytes in order only. That may go on for long, and be given up meanwhile. */
+static int put_hole(struct sink *s, uint64_t until)
+{
+	static uint8_t none[64 * 1024]; /* not const: that would be so many bytes of the program */
+	struct large *l = &s->large;
+	int rc = 0;
+
+	while (rc == 0 && l->at < until) {
+		size_t n = until - l->at < sizeof(none) ? (size_t)(until - l->at) : sizeof(none);
+
+		rc = pack_pipe_dead(s->pipe);
+		if (rc == 0)
+			rc = io_put_all(l->fd, none, n);
+		l->at += n;
+	}
+	return rc;
+}
+
 int sink_data(struct sink *s, uint64_t at, const uint8_t *bytes, size_t n)
 {
-	static const uint8_t none[512];
 	struct large *l = &s->large;
 	int rc = 0;
 
@@ -251,13 +267,7 @@ int sink_data(struct sink *s, uint64_t at, const uint8_t *bytes, size_t n)
 	if (l->failed)
 		return 0;
 	if (s->through >= 0) {
-		while (rc == 0 && l->at < at) {
-			size_t hole =
-				at - l->at < sizeof(none) ? (size_t)(at - l->at) : sizeof(none);
-
-			rc = io_put_all(l->fd, none, hole);
-			l->at += hole;
-		}
+		rc = put_hole(s, at);
 		if (rc == 0)
 			rc = io_put_all(l->fd, bytes, n);
 	} else {
@@ -310,7 +320,11 @@ int sink_end_file(struct sink *s, uint64_t size, bool ok)
 
 	if (!l->open || size < l->at || size > INT64_MAX)
 		return -EBADMSG;
+	if (s->through >= 0 && ok && !l->failed)
+		rc = put_hole(s, size);
 	if (s->through >= 0 || l->fd < 0) {
+		if (rc < 0)
+			large_fail(s, rc, "");
 		large_forget(s);
 		return 0;
 	}

@@ -196,12 +196,17 @@ static void set_meta(struct sink *s, struct dir *dir, const char *name, const st
 /* A folder is where something else is to be; or the other way round. false: it stays, which was said. */
 static bool make_way(struct sink *s, struct dir *dir, const char *name, bool is_dir)
 {
+	int rc;
+
 	if (is_dir && !(s->job->flags & PACK_JOB_DELETE)) {
 		sink_tell(s, PACK_FAIL, dir, name, -EISDIR,
 			"a folder is there (--delete replaces it)");
 		return false;
 	}
-	return is_dry(s) || drop(s, dir, name) == 0;
+	rc = is_dry(s) ? 0 : drop(s, dir, name);
+	if (rc > 0)
+		sink_tell(s, PACK_FAIL, dir, name, -ENOTEMPTY, "what is excluded is in the way");
+	return rc == 0;
 }
 
 static int compare_item(
@@ -305,7 +310,7 @@ static int go_in(struct compare *c, struct dir *dir, const char *name, const str
 	struct sink *s = c->sink;
 	struct level *l = &c->at[c->depth];
 	auto_buf path = BUF_INIT(PACK_PATH_MAX);
-	int fd;
+	int fd, rc = 0;
 
 	if (c->depth > PACK_DEPTH_MAX)
 		return -EBADMSG;
@@ -319,7 +324,9 @@ static int go_in(struct compare *c, struct dir *dir, const char *name, const str
 	*l = (struct level){ .dir = dir_new(s, NULL, s->root, buf_text(&path), fd), .meta = *m };
 	l->meta.name = "";
 	if (s->job->flags & PACK_JOB_DELETE)
-		s->sys->list(s->sys, fd, &l->have);
+		rc = s->sys->list(s->sys, fd, &l->have);
+	if (rc < 0)
+		sink_tell(s, PACK_FAIL, dir, name, rc, "what is too much in it cannot be seen");
 	c->depth++;
 	return 0;
 }

@@ -273,7 +273,7 @@ static int send_regular(struct source *s, int dir, const char *name, const char 
 	int rc;
 
 	if (fd < 0) {
-		*other = fd == -ELOOP || fd == -ENXIO;
+		*other = fd == -ELOOP || fd == -ENXIO || fd == -ENOENT;
 		return *other ? 0 : source_tell(s, PACK_FAIL, fd, "");
 	}
 	rc = s->sys->fstat(s->sys, fd, &st);
@@ -302,7 +302,8 @@ static int send_as(struct source *s, int dir, const char *name, const struct sta
 			return say_meta(s, PACK_ITEM, as, st, NULL, 0);
 		rc = send_regular(s, dir, name, as, &other);
 		if (rc == 0 && other)
-			rc = source_tell(s, PACK_FAIL, -ESTALE, "became another kind of file");
+			rc = source_tell(
+				s, PACK_FAIL, -ESTALE, "went, or became another kind of file");
 		return rc;
 	}
 	return source_tell(s, PACK_NOTE, 0,

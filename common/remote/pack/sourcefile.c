@@ -3,7 +3,10 @@
  */
 #include "common/remote/pack/walk.h"
 
+#include <poll.h>
 #include <string.h>
+
+#define LOOK_MS 200 /* so often: is anybody there still? */
 
 static void put64(uint8_t *to, uint64_t v)
 {
@@ -11,25 +14,39 @@ static void put64(uint8_t *to, uint64_t v)
 		to[i] = (uint8_t)(v >> (56 - 8 * i));
 }
 
-/* A descriptor of this process that cannot be read at an offset. */
-static ssize_t read_at(struct source *s, int fd, void *to, size_t n, uint64_t at)
+/*
+ * Who writes there may take his time; when nobody wants it any more, that is over. No room is reserved meanwhile:
+ * in it stand the beats, too, without which the sink takes this side for dead.
+ */
+static int await_bytes(struct source *s, int fd)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+	int rc;
+
+	do
+		rc = pack_pipe_dead(s->pipe);
+	while (rc == 0 && poll(&p, 1, LOOK_MS) == 0);
+	return rc;
+}
+
+/* What is there of a descriptor of this process, which cannot be read at an offset. */
+static ssize_t read_on(int fd, void *to, size_t n)
 {
 	ssize_t got;
 
-	if (s->job->fd < 0)
-		return s->sys->read(s->sys, fd, to, n, at);
 	do
 		got = read(fd, to, n);
 	while (got < 0 && errno == EINTR);
 	return got < 0 ? -errno : got;
 }
 
+/* Less than n: its end. */
 static ssize_t fill(struct source *s, int fd, uint8_t *to, size_t n, uint64_t at)
 {
 	size_t got = 0;
 
 	while (got < n) {
-		ssize_t more = read_at(s, fd, to + got, n - got, at + got);
+		ssize_t more = s->sys->read(s->sys, fd, to + got, n - got, at + got);
 
 		if (more < 0)
 			return more;
@@ -110,20 +127,22 @@ static int send_end(struct source *s, uint64_t size, bool ok)
 static int send_piece(struct source *s, int fd, uint64_t *at, uint64_t until, bool *more)
 {
 	size_t want = until - *at < PACK_DATA ? (size_t)(until - *at) : PACK_DATA;
-	uint8_t *room = source_room(s, 8 + PACK_DATA);
+	bool stream = s->job->fd >= 0;
+	int rc = stream ? await_bytes(s, fd) : 0;
+	uint8_t *room = rc < 0 ? NULL : source_room(s, 8 + PACK_DATA);
 	ssize_t n;
 
 	if (!room)
 		return -EPIPE;
 	put64(room, *at);
-	n = fill(s, fd, room + 8, want, *at);
+	n = stream ? read_on(fd, room + 8, want) : fill(s, fd, room + 8, want, *at);
 	if (n <= 0) {
 		source_commit(s, 0, room, 0);
 		*more = false;
 		return n < 0 && source_tell(s, PACK_FAIL, (int)n, "") < 0 ? -EPIPE : (int)n;
 	}
 	*at += (uint64_t)n;
-	*more = (size_t)n == want;
+	*more = stream || (size_t)n == want;
 	s->count.bytes += (uint64_t)n;
 	source_commit(s, PACK_DATA_AT, room, 8 + (size_t)n);
 	return 0;

@@ -239,15 +239,31 @@ static int here_fset(struct pack_sys *s, int fd, const struct pack_set *set)
 	return set->mtime.tv_nsec == UTIME_OMIT ? 0 : result(futimens(fd, times));
 }
 
+/* Never of what a link leads to. Where neither the kernel nor /proc can do that, a look must do. */
+static int chmod_itself(int dir, const char *name, mode_t mode)
+{
+	struct stat st;
+
+	if (fchmodat(dir, name, mode, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL)
+		return -errno;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return S_ISLNK(st.st_mode) ? -ELOOP : result(fchmodat(dir, name, mode, 0));
+}
+
 static int here_set(struct pack_sys *s, int dir, const char *name, const struct pack_set *set)
 {
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, set->mtime };
+	int rc;
 
 	if ((set->uid >= 0 || set->gid >= 0) &&
 		fchownat(at(dir), name, (uid_t)set->uid, (gid_t)set->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	if (set->mode >= 0 && fchmodat(at(dir), name, (mode_t)set->mode, 0) < 0)
-		return -errno;
+	rc = set->mode < 0 ? 0 : chmod_itself(at(dir), name, (mode_t)set->mode);
+	if (rc < 0)
+		return rc;
 	return set->mtime.tv_nsec == UTIME_OMIT
 		       ? 0
 		       : result(utimensat(at(dir), name, times, AT_SYMLINK_NOFOLLOW));
