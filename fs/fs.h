@@ -63,7 +63,8 @@ struct fs {
 	struct tree tree;
 	/* written under lock, read by mountfile.c without it */
 	atomic_size_t listed_items; /* items in all cached listings */
-	atomic_size_t ahead_bytes;  /* held or asked for by all readers */
+	atomic_size_t ahead_bytes;  /* held or asked for by all readers; */
+	size_t held_bytes;          /* under the lock: by those that hold a file whole */
 };
 
 int fs_init(struct fs *fs, const struct options *opt);

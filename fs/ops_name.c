@@ -8,6 +8,7 @@
 #include "fs/making.h"
 #include "fs/notify.h"
 #include "fs/ops.h"
+#include "fs/readlate.h"
 #include "fs/writer.h"
 
 #include <sys/sysmacros.h>
@@ -222,7 +223,7 @@ static bool keeps(struct op *op, struct node *folder, const char *name, op_step 
 	pthread_mutex_unlock(&fs->lock);
 	if (!n)
 		return false;
-	waits = reader_keep(op, n, step);
+	waits = readlate_keep(op, n, step);
 	pthread_mutex_lock(&fs->lock);
 	node_unref(fs, n);
 	pthread_mutex_unlock(&fs->lock);

@@ -4,6 +4,7 @@
 #include "fs/learn.h"
 #include "fs/notify.h"
 #include "fs/ops.h"
+#include "fs/readlate.h"
 #include "fs/writer.h"
 
 /*
@@ -110,7 +111,7 @@ static void seek_now(struct op *op, int rc)
 	bool open;
 
 	pthread_mutex_lock(&op->fs->lock);
-	if (reader_open_unlock(op, op->h, seek_now))
+	if (readlate_open_unlock(op, op->h, seek_now))
 		return;
 	open = op->h->remote_open;
 	rq.handle = op->h->remote;
@@ -152,7 +153,7 @@ static void copy_now(struct op *op, int drained)
 	int rc;
 
 	pthread_mutex_lock(&op->fs->lock);
-	if (reader_open_unlock(op, op->h2, copy_now))
+	if (readlate_open_unlock(op, op->h2, copy_now))
 		return;
 	rc = writer_take_error(op->h);
 	if (rc == 0)
