@@ -64,7 +64,7 @@ sbx_up() { # sbx_up DELAY AGENT
 	local d=$1 a=$2 m=$T/sbx.$1.$2
 	mkdir -p "$m"
 	mounts+=("$m")
-	kubectl exec "$P-a" -- mkdir -p "/bench-$d-$a" || die "no folder in the sandbox"
+	kubectl exec "$P-a" -- mkdir -p "/bench/$d-$a" || die "no folder in the sandbox"
 	cat >"$m.cold" <<-C
 	#!/bin/sh
 	cd /
@@ -84,8 +84,8 @@ sbx_up() { # sbx_up DELAY AGENT
 	"$m.cold" || die "cannot mount with --agent $a"
 	cat >"$T/env.$d.$a" <<-C
 	export KUBECONFIG='$KUBECONFIG' FSBENCH_COLD='$m.cold'
-	export FSBENCH_POPULATE='kubectl exec -i $P-a -- tar x -C /bench-$d-$a'
-	export BENCH_DIR='$m/$P-a/fs/bench-$d-$a' BENCH_COUNTERS='$m/.sbx' BENCH_HAVE='$m.have'
+	export FSBENCH_POPULATE='kubectl exec -i $P-a -- tar x -C /bench/$d-$a'
+	export BENCH_DIR='$m/$P-a/fs/bench/$d-$a' BENCH_COUNTERS='$m/.sbx' BENCH_HAVE='$m.have'
 	C
 }
 
