@@ -120,14 +120,14 @@ get_tar() {
 	KUBECONFIG=$T/kube.$1 kubectl exec "$P-a" -- tar c -C "$(dirname "$3")" "$(basename "$3")" | tar x -C "$(dirname "$4")"
 }
 
-# Each into a folder of its own, and nothing is deleted between: ext4 is slow at making files where some
-# have gone in the last five seconds, so whoever came second would pay for the first.
+# Each into a folder of its own, and nothing is deleted before the end (2 GB a round): ext4 without a journal passes by
+# the inodes that have gone in the last minutes, one by one, so whoever comes next would pay for the one before.
 copy_one() { # copy_one ROUND DELAY SUBJECT WAY(put|get) BY(sbx|cp|tar) WHAT NAME
-	local from=$T/$6 to=/copies/$1.$2.$3.$5/$6 t
-	kubectl exec "$P-a" -- mkdir -p "${to%/*}" /copied
+	local from=$T/$6 to=/bench/copies/$1.$2.$3.$5/$6 t
+	kubectl exec "$P-a" -- mkdir -p "${to%/*}" /bench/copied
 	if [ "$4" = get ]; then
-		kubectl exec "$P-a" -- sh -c "[ -e /copied/$6 ]" 2>/dev/null || put_tar 0 - "$T/$6" "/copied/$6"
-		from=/copied/$6 to=$T/got/$1.$2.$3.$5/$6
+		kubectl exec "$P-a" -- sh -c "[ -e /bench/copied/$6 ]" 2>/dev/null || put_tar 0 - "$T/$6" "/bench/copied/$6"
+		from=/bench/copied/$6 to=$T/got/$1.$2.$3.$5/$6
 		mkdir -p "${to%/*}"
 	fi
 	[ "$5" = sbx ] && ! has_cp && "$T/sbx.$2.$3.cold"
@@ -150,8 +150,6 @@ row_copy() {
 			done
 		done
 	done
-	kubectl exec "$P-a" -- rm -rf /copies
-	rm -rf "$T/got"
 }
 
 # --- one sandbox prints as fast as it can while another lists ------------------------------
