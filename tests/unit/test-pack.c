@@ -635,6 +635,31 @@ static void what_is_excluded_is_in_the_way(void **state)
 	unscratch(dst);
 }
 
+/* Who copies a sandbox's /tmp/. into his home still has it for himself. */
+static void a_folder_that_was_there_keeps_its_mode(void **state)
+{
+	char *dst = scratch();
+	auto_free char *got = xprintf("%s/got", dst), *sub = xprintf("%s/got/sub", dst);
+	auto_free char *made = xprintf("%s/got/made", dst);
+	struct script s;
+	struct seen seen;
+	struct stat st;
+
+	assert_int_equal(mkdir(got, 0700) || mkdir(sub, 0750), 0);
+	begin(&s);
+	say_meta(&s, PACK_ENTER, "made", 4, "");
+	say(&s, PACK_LEAVE, "\1", 1);
+	say_meta(&s, PACK_ENTER, "sub", 3, "");
+	say(&s, PACK_LEAVE, "\1", 1);
+	say(&s, PACK_LEAVE, "\1", 1);
+	sink_of(s.bytes.data, s.bytes.len, dst, &seen);
+	assert_true(stat(got, &st) == 0 && (st.st_mode & 07777) == 0700);
+	assert_true(stat(sub, &st) == 0 && (st.st_mode & 07777) == 0750);
+	assert_true(stat(made, &st) == 0 && (st.st_mode & 07777) == 0777);
+	buf_fini(&s.bytes);
+	unscratch(dst);
+}
+
 static void set_id_bits_are_dropped(void **state)
 {
 	char *dst = scratch();
@@ -724,6 +749,7 @@ int main(void)
 		cmocka_unit_test(a_link_of_the_stream_is_not_gone_through),
 		cmocka_unit_test(nothing_outside_gets_another_mode),
 		cmocka_unit_test(what_is_excluded_is_in_the_way),
+		cmocka_unit_test(a_folder_that_was_there_keeps_its_mode),
 		cmocka_unit_test(set_id_bits_are_dropped),
 		cmocka_unit_test(cut_off_and_changed_anywhere_it_leaves_no_half_file),
 		cmocka_unit_test(false_counts_are_no_success),

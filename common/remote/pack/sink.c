@@ -43,7 +43,9 @@ static int check_leaf(struct sink *s, const char *name)
 
 /* --- folders ------------------------------------------------------------------------------ */
 
-static int open_dir(struct sink *s, struct dir *in, const char *name, bool *was_there)
+/* A new one has its mode at once, but for us to write in: a copy that is broken off may not come to its end. */
+static int open_dir(
+	struct sink *s, struct dir *in, const char *name, unsigned mode, bool *was_there)
 {
 	int rc = 0;
 
@@ -51,7 +53,7 @@ static int open_dir(struct sink *s, struct dir *in, const char *name, bool *was_
 	if (in->fd < 0)
 		return -ENOENT;
 	if (!*was_there)
-		rc = s->sys->mkdir(s->sys, in->fd, name, 0700);
+		rc = s->sys->mkdir(s->sys, in->fd, name, (mode & 0777) | 0700);
 	*was_there = *was_there || rc == -EEXIST;
 	if (rc < 0 && rc != -EEXIST)
 		return rc;
@@ -67,7 +69,7 @@ int sink_enter(struct sink *s, struct dir *in, const char *name, const struct pa
 
 	if (s->depth > PACK_DEPTH_MAX)
 		return -EBADMSG;
-	fd = s->through >= 0 ? -EISDIR : open_dir(s, in, name, &was_there);
+	fd = s->through >= 0 ? -EISDIR : open_dir(s, in, name, m->mode, &was_there);
 	if (fd < 0 && (in->fd >= 0 || s->through >= 0))
 		sink_tell(s, PACK_FAIL, in, name, fd,
 			fd == -ENOTDIR || fd == -ELOOP ? "what is there is no folder" : "");

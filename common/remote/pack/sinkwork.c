@@ -101,12 +101,22 @@ struct dir *dir_ref(struct dir *d)
 	return d;
 }
 
-/* Best effort for the owner; the mode and the times must be had. */
+/*
+ * Best effort for the owner; the mode and the times must be had. Of a folder that was there a sync makes what the
+ * source's is; a copy goes into it and leaves it its mode, as cp -r does: or who copies what he does not trust
+ * into his home opens that for everybody.
+ */
 static void set_dir(struct dir *d)
 {
 	struct sink *s = d->sink;
 	struct pack_set set = sink_set_of(s, &d->meta);
-	int rc = s->sys->fset(s->sys, d->fd, &set);
+	int rc;
+
+	if (d->was_there && !(s->job->flags & PACK_JOB_SYNC)) {
+		set.uid = set.gid = -1;
+		set.mode = -1;
+	}
+	rc = s->sys->fset(s->sys, d->fd, &set);
 
 	if (rc < 0)
 		sink_tell(s, PACK_FAIL, d, "", rc, "its mode and times cannot be set");
