@@ -5,8 +5,10 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -125,6 +127,31 @@ static void put(const char *path, const char *text)
 	assert_non_null(f);
 	fputs(text, f);
 	fclose(f);
+}
+
+/* Where only we see what we mount; who may not stays where he is. */
+static bool apart;
+
+static int start_apart(void **state)
+{
+	apart = unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+	return start(state);
+}
+
+static void what_is_mounted_over_a_folder_is_told(void **state)
+{
+	struct with *w = *state;
+	uint64_t n = watch(w, w->f->dir);
+
+	wait_for(w, "%ju ~\n", (uintmax_t)n);
+	if (!apart)
+		return;
+	assert_int_equal(mkdir(agent_in(w->f, "sub"), 0755), 0);
+	wait_for(w, "%ju + sub ", (uintmax_t)n);
+	assert_int_equal(mount("none", agent_in(w->f, "sub"), "tmpfs", 0, NULL), 0);
+	wait_for(w, "0 all\n");
+	assert_int_equal(umount(agent_in(w->f, "sub")), 0);
+	wait_for(w, "0 all\n");
 }
 
 static void what_happens_in_a_folder_is_told(void **state)
@@ -378,6 +405,8 @@ int main(void)
 		test_of(a_flood_is_told_as_all_or_name_by_name),
 		test_of(what_a_run_did_is_told_before_its_end),
 		test_of(what_was_told_last_is_how_it_is),
+		cmocka_unit_test_setup_teardown(
+			what_is_mounted_over_a_folder_is_told, start_apart, stop),
 	};
 	int rc = agent_prepare();
 

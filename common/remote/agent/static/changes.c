@@ -93,6 +93,14 @@ static void on_events(void *arg, uint32_t events)
 	watch_set(c->agent->loop, &c->watch, 0);
 }
 
+static void on_mounts(void *arg, uint32_t events)
+{
+	struct changes *c = arg;
+	scoped_lock(&c->lock);
+
+	folder_lost_count(c);
+}
+
 /* --- looking: on a worker, at the batch alone ---------------------------------- */
 
 static void put_changes(struct buf *to, uint32_t watch, const char *bytes, size_t n)
@@ -402,4 +410,9 @@ void changes_init(struct agent *a)
 	};
 	if (c->watch.fd >= 0 && watch_set(a->loop, &c->watch, EPOLLIN) < 0)
 		watch_close(a->loop, &c->watch);
+	c->mounts = (struct watch){ .fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC),
+		.ready = on_mounts,
+		.arg = c };
+	/* proc(5): such a descriptor is EPOLLPRI, once, when something was mounted or unmounted */
+	watch_set(a->loop, &c->mounts, EPOLLPRI);
 }

@@ -6,6 +6,8 @@
  * look is under way at a time; what comes meanwhile waits, in the kernel first. Past its ceilings
  * names are no longer kept, the folder is told to be asked anew.
  *
+ * What is mounted over a folder, or not any more, is no event in any: then all are told to be asked anew.
+ *
  * Nothing is told of a folder while an answer that names its WATCH is still to go.
  */
 #ifndef SBX_AGENT_CHANGES_H
@@ -23,12 +25,13 @@ struct name;
 
 struct changes {
 	struct agent *agent;
-	struct watch watch; /* the inotify descriptor; -1: nothing can be watched */
-	bool muted;         /* it is not listened to until the next look */
-	int64_t quiet_ms;   /* nothing is told before */
-	bool looking;       /* somebody looks, or what it found is still to go */
-	uint64_t looks;     /* that are told */
-	uint64_t hurry;     /* up to this one none waits */
+	struct watch watch;  /* the inotify descriptor; -1: nothing can be watched */
+	struct watch mounts; /* what is mounted; -1: there is no /proc */
+	bool muted;          /* it is not listened to until the next look */
+	int64_t quiet_ms;    /* nothing is told before */
+	bool looking;        /* somebody looks, or what it found is still to go */
+	uint64_t looks;      /* that are told */
+	uint64_t hurry;      /* up to this one none waits */
 
 	pthread_mutex_t lock; /* the rest: workers enter what they list */
 	struct folder *folders[CHANGES_BUCKETS];
