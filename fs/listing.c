@@ -64,6 +64,7 @@ struct listing *listing_of(struct remote_reply *reply, struct budget *budget)
 	l->items = xcalloc(l->cap ? l->cap : 1, sizeof(*l->items));
 	for (size_t i = 0; i < reply->entry_count; i++) {
 		const struct entry *e = &reply->entries[i];
+		struct item *item;
 
 		if (listing_any(l, e->name)) /* a hostile far end repeats itself */
 			continue;
@@ -71,7 +72,9 @@ struct listing *listing_of(struct remote_reply *reply, struct budget *budget)
 			listing_unref(l);
 			return NULL;
 		}
-		listing_put(l, item_new(e->name, &e->attr));
+		item = item_new(e->name, &e->attr);
+		item->stale = !e->attr.nlink; /* proto.h: they could not be had */
+		listing_put(l, item);
 	}
 	return l;
 }

@@ -61,7 +61,8 @@
  *	ping					->
  *	bye					->		no request may follow
  *	stat PATH				-> RECORD	does not follow a symbolic link
- *	list PATH [w]				-> RECORD*, = COUNT [WATCH]	every name but . and ..
+ *	list PATH [w]				-> RECORD*, = COUNT [WATCH]	every name but . and ..; of one whose
+ *		attributes cannot be had its kind (and INO) alone, NLINK 0; EACCES where that is so of all
  *		w: the folder is watched from before it was read; WATCH from 1, or 0: it cannot be
  *	zlist PATH [w]				-> BLOCK*, = COUNT [WATCH]	as list. Its content comes in blocks:
  *		"PACKED SIZE", LF, PACKED bytes that hold SIZE (base/squeeze.h), PACKED < SIZE <= 131072; PACKED 0:

@@ -72,19 +72,36 @@ static void put_piece(struct job *j, const struct buf *piece)
 		pool_put(&j->agent->pool, j, piece);
 }
 
-/* Every name; what goes while it is looked at was never there. */
+/*
+ * 1: a RECORD. 0: none, what goes while it is looked at was never there. Of what cannot be looked at (a mount whose
+ * server is gone) it has the kind alone; where nothing can, the folder being readable but no more, -EACCES.
+ */
+static int put_entry(struct buf *piece, DIR *dir, const struct dirent *e)
+{
+	struct stat st;
+
+	if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno == ENOENT || errno == EACCES)
+			return errno == ENOENT ? 0 : -EACCES;
+		st = (struct stat){ .st_ino = e->d_ino,
+			.st_mode = e->d_type ? DTTOIF(e->d_type) : S_IFREG };
+	}
+	record_put(piece, &st, e->d_name);
+	return 1;
+}
+
+/* Every name. */
 static int list(struct job *j, DIR *dir, struct buf *piece)
 {
 	uint64_t count = 0;
 	struct dirent *e;
-	struct stat st;
+	int put;
 
 	for (errno = 0; (e = readdir(dir)); errno = 0) {
-		if (is_dot(e->d_name) ||
-			fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		record_put(piece, &st, e->d_name);
-		count++;
+		put = is_dot(e->d_name) ? 0 : put_entry(piece, dir, e);
+		if (put < 0)
+			return put;
+		count += (uint64_t)put;
 		if (piece->len < OUT_FRAME)
 			continue;
 		put_piece(j, piece);
