@@ -168,7 +168,7 @@ int main(void)
 
 	if (access("/dev/fuse", W_OK) < 0 || unshare(CLONE_NEWNS) < 0 ||
 		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
-		printf("1..0 # SKIP this wants /dev/fuse and a mount namespace\n");
+		printf("# this wants /dev/fuse and a mount namespace\n");
 		return 77;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
