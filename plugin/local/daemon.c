@@ -289,12 +289,26 @@ int daemon_start(const char *home, struct err *err)
 	return rc;
 }
 
+/* What a Pod's users have made is not an ordinary user's to remove, but for his engine's user 0. */
+static void remove_as_engine(const char *path)
+{
+	pid_t pid = geteuid() == 0 ? -1 : fork();
+	int status;
+
+	if (pid == 0)
+		_exit(userns_make(NULL) < 0 || folder_remove(path, NULL) < 0);
+	if (pid > 0)
+		waitpid(pid, &status, 0);
+}
+
 /* Out of the way first: who starts an engine meanwhile gets a folder of his own. */
 static int remove_home(const char *home, struct err *err)
 {
 	auto_free char *gone = xprintf("%s.gone-%d", home, (int)getpid());
+	const char *path = rename(home, gone) == 0 ? gone : home;
 
-	return folder_remove(rename(home, gone) == 0 ? gone : home, err);
+	remove_as_engine(path);
+	return folder_remove(path, err);
 }
 
 static int end_engine(pid_t pid, struct err *err)

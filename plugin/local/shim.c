@@ -391,7 +391,7 @@ int shim_main(const char *home, const char *uid)
 		return 1;
 	rc = json_load(path, &pod);
 	s.run.pod = pod;
-	s.run.one_user = userns_inside();
+	s.run.one_user = userns_one_user();
 	if (cgroup_usable())
 		s.run.cgroup = xprintf("%s/%s", root, uid);
 	if (rc == 0) {
