@@ -8,6 +8,7 @@ set -u
 [ -n "${SBX_BIN:-}" ] || { echo "Bail out! SBX_BIN is not set"; exit 2; }
 [ -n "${KUBECONFIG:-}" ] || { echo "Bail out! KUBECONFIG is not set"; exit 2; }
 export PATH="$SBX_BIN/plugin:$SBX_BIN/fs:$SBX_BIN/plugin/local:$PATH"
+export HISTFILE=/dev/null # what is typed into shells here is not what their user has typed
 IMAGE=${SBX_IMAGE:-host}
 P=e2e-$$
 T=$(mktemp -d "${TMPDIR:-/tmp}/sbx-e2e.XXXXXX")

@@ -23,6 +23,7 @@ method, path (searched in path and query) and watch narrow it; times 0 is for ev
     line      text                watch: 200, then that text and a newline, then a clean end
     bigline   bytes               watch: 200, then a line of so many bytes, no end
     refuse    protocol            exec: 403 without a body if the client offers that subprotocol
+    says      text                exec: in place of the command that is said, with success: it runs on this machine
     nopong                        exec: pings are not answered
     nostatus                      exec: closes at the end without a Status
     cutexec   bytes               exec: closes the connection after so many bytes of output

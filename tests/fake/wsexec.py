@@ -83,7 +83,8 @@ def no_such_program(name):
 class Exec:
     def __init__(self, sock, query, folder, v5, take_fault, hang_up):
         self.sock, self.v5, self.hang_up = sock, v5, hang_up
-        self.command = query.get("command", ["true"])
+        says = take_fault(("says",))
+        self.command = ["echo", says["text"]] if says else query.get("command", ["true"])
         self.wants = {ch for ch, name in ((1, "stdout"), (2, "stderr"))
                       if query.get(name, ["false"])[0] not in ("0", "false")}
         self.stdin = query.get("stdin", ["false"])[0] not in ("0", "false")
