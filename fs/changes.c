@@ -38,16 +38,22 @@ static void detach(struct fs *fs, struct node *n)
 /* --- one name --------------------------------------------------------------- */
 
 /* What it is, and whether it is there: the kernel, which may keep both for long, asks for both anew. */
-static void doubt_name(struct fs *fs, struct node *folder, const char *name)
+static void doubt_node(struct fs *fs, struct node *n)
 {
-	struct node *n = node_child(&fs->nodes, folder, name);
-
-	if (!n || writer_dirty(n) || n->making)
+	if (writer_dirty(n) || n->making)
 		return;
 	node_doubt(n);
 	ahead_doubt(n);
 	learn_recall(fs, n, true);
 	recall_name(fs, n);
+}
+
+static void doubt_name(struct fs *fs, struct node *folder, const char *name)
+{
+	struct node *n = node_child(&fs->nodes, folder, name);
+
+	if (n)
+		doubt_node(fs, n);
 }
 
 /*
@@ -216,13 +222,35 @@ static void change_self(struct fs *fs, struct node *n, const struct attr *a)
 
 /* --- all of a folder ------------------------------------------------------------ */
 
+static bool is_loose(const struct node *n)
+{
+	return !n->gone && n->parent && n->parent->dir && n->parent->dir->watch &&
+	       n->parent->dir->loose;
+}
+
+/* What was looked up by its name alone, or belongs to a listing that was let go. */
+static void doubt_loose(struct box *b)
+{
+	struct node *n, *next;
+
+	HASH_ITER(by_id, b->fs->nodes.by_id, n, next)
+	{
+		if (n->box == b && is_loose(n))
+			doubt_node(b->fs, n);
+	}
+}
+
 static void doubt_folder(struct fs *fs, struct node *folder)
 {
 	struct listing *l = folder->dir ? folder->dir->now : NULL;
 
+	if (folder->dir && folder->dir->loose)
+		doubt_loose(folder->box);
 	for (size_t i = 0; l && i < l->count; i++)
 		doubt_name(fs, folder, l->items[i]->name);
 	dir_invalidate(fs, folder);
+	if (folder->dir)
+		folder->dir->loose = false;
 	node_doubt(folder);
 	learn_recall(fs, folder, false);
 }
@@ -236,9 +264,18 @@ static void end_watch(struct fs *fs, struct node *folder)
 static void change_every(struct box *b, void (*change)(struct fs *fs, struct node *folder))
 {
 	struct dir *d, *next;
+	bool loose = false;
 
+	/* once for all of them, and never because the far end says so a million times */
+	for (d = b->watched; d; d = d->by_watch.next)
+		loose = loose || d->loose;
+	if (loose)
+		doubt_loose(b);
 	HASH_ITER(by_watch, b->watched, d, next)
-	change(b->fs, d->node);
+	{
+		d->loose = false;
+		change(b->fs, d->node);
+	}
 }
 
 /* --- told ------------------------------------------------------------------------ */

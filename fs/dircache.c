@@ -47,6 +47,7 @@ static void let_go(struct fs *fs, struct dir *d)
 	fs->listed_items -= d->now->count < fs->listed_items ? d->now->count : fs->listed_items;
 	listing_unref(d->now);
 	d->now = NULL;
+	d->loose = true;
 }
 
 /* --- told changes ----------------------------------------------------------- */

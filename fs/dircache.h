@@ -52,6 +52,7 @@ struct dir {
 	uint64_t watch;         /* by this number its changes are told; 0: they are not */
 	int64_t told_until_ms;
 	bool self_told;          /* so are its own attributes */
+	bool loose;              /* the kernel may have names in it that no listing here has */
 	struct node *node;       /* whose it is, while watch */
 	UT_hash_handle by_watch; /* of box->watched */
 	unsigned changes;        /* grows when a name comes, goes, or becomes another file's */

@@ -138,6 +138,10 @@ static double entry_s(const struct node *n)
 
 static void shown(struct node *n)
 {
+	struct dir *d = n->parent && !n->gone ? n->parent->dir : NULL;
+
+	if (d && !d->now)
+		d->loose = true;
 	n->attr_recalled = n->pages_recalled = false;
 	n->shown_ms = clock_now_ms();
 	n->shown = stamp_of(&n->attr);

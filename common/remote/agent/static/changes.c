@@ -161,7 +161,8 @@ static void look_into(struct folder *f, struct buf *to)
 	} else {
 		if (f->self)
 			record_put(&b, &st, NULL);
-		put_changes(to, f->watch, buf_text(&b), b.len);
+		if (b.len) /* what was to be told may be told by "all" */
+			put_changes(to, f->watch, buf_text(&b), b.len);
 	}
 }
 
@@ -241,6 +242,13 @@ static bool has_due(struct changes *c)
 	return c->due || c->all;
 }
 
+/* Also what is not due yet, because an answer that names its WATCH is still to go. */
+static bool has_any(struct changes *c)
+{
+	scoped_lock(&c->lock);
+	return c->due || c->all || c->name_count;
+}
+
 int changes_timeout(struct changes *c)
 {
 	if (c->looking || (!c->muted && !has_due(c)))
@@ -279,7 +287,7 @@ bool changes_told(struct task *t, struct buf *to)
 		if (c->hurry < t->told_by)
 			c->hurry = t->told_by;
 	}
-	if (c->looks >= t->told_by || (!c->looking && !has_due(c)))
+	if (c->looks >= t->told_by || (!c->looking && !has_any(c)))
 		return true;
 	if (deadline_passed(t->told_ms)) {
 		put_changes(to, 0, "all/\n", 5);

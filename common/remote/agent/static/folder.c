@@ -132,8 +132,10 @@ void folder_lost_count(struct changes *c)
 	for (size_t i = 0; i < CHANGES_BUCKETS; i++) {
 		for (struct folder *f = c->folders[i]; f; f = f->next) {
 			folder_drop_names(c, f);
-			f->all = f->all ||
-				 f->lists; /* whoever comes to know it must know this, too */
+			f->self = false;
+			f->all = f->lists; /* whoever comes to know it must know this, too */
+			if (!f->over)
+				folder_not_due(c, f); /* there is nothing more to tell of it */
 		}
 	}
 	c->all = true;
