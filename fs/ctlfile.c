@@ -21,19 +21,21 @@ static void read_text(struct op *op, const char *text, size_t n)
 }
 
 /*
- * Hands over what was written, if anything. c->lock held; op (may be NULL) is answered at the
- * start.
+ * Hands over what was written, if anything: 1, and op (may be NULL) is answered at the start; 0: there was
+ * nothing. -EMFILE: there are too many runs, and what was written is forgotten. c->lock held.
  */
-static bool start_pending(struct ctl_handle *c, struct op *op)
+static int start_pending(struct ctl_handle *c, struct op *op)
 {
 	struct talk *old = c->talk;
 	struct job *j;
 
 	if (c->script.len == 0)
-		return false;
+		return 0;
 	j = c->kind == CTL_NEW ? job_ref(c->job) : jobs_make(c->box);
-	if (!j)
-		return false;
+	if (!j) {
+		buf_reset(&c->script);
+		return -EMFILE;
+	}
 	c->begun = true;
 	c->talk = talk_new(c->box->fs, j, 1);
 	job_start(j, c->box, buf_text(&c->script), c->script.len, op);
@@ -42,7 +44,7 @@ static bool start_pending(struct ctl_handle *c, struct op *op)
 	if (old)
 		talk_leave(old);
 	talk_unref(old);
-	return true;
+	return 1;
 }
 
 /* c->lock held. Of a run that has no script yet its number is read. */
@@ -67,10 +69,16 @@ static struct talk *talk_now(struct ctl_handle *c)
 static void read_output(struct op *op, struct ctl_handle *c)
 {
 	struct talk *t;
+	int rc = 0;
 
 	pthread_mutex_lock(&c->lock);
 	if (ctl_is_conversation(c))
-		start_pending(c, NULL);
+		rc = start_pending(c, NULL);
+	if (rc < 0) {
+		pthread_mutex_unlock(&c->lock);
+		op_reply_err(op, rc);
+		return;
+	}
 	t = talk_now(c);
 	if (!t && c->kind == CTL_NEW) {
 		read_number(op, c);
@@ -237,16 +245,15 @@ static int apply_edit(struct ctl_handle *c)
 void ctl_flush(struct op *op)
 {
 	struct ctl_handle *c = op->h->ctl;
-	bool started = false;
 	int rc;
 
 	op_ref(op);
 	pthread_mutex_lock(&c->lock);
 	rc = apply_edit(c);
 	if (ctl_is_conversation(c) && c->script.len > 0 && ctl_caller(op) == c->opener)
-		started = start_pending(c, op);
+		rc = start_pending(c, op);
 	pthread_mutex_unlock(&c->lock);
-	if (!started)
+	if (rc <= 0)
 		op_reply_err(op, rc);
 	op_unref(op);
 }
