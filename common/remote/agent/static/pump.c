@@ -301,7 +301,7 @@ int pump_polls(const struct pump *p, struct pollfd *ret)
 	ret[n++] = (struct pollfd){ .fd = p->ctl, .events = POLLIN };
 	for (int k = 0; k < 2; k++)
 		ret[n++] = (struct pollfd){ .fd = p->flow[k].from, .events = POLLIN };
-	if (p->in >= 0 && p->in_to >= 0 && p->queued)
+	if (p->in >= 0 && p->in_to >= 0 && (p->queued || p->eof))
 		ret[n++] = (struct pollfd){ .fd = p->in_to, .events = POLLOUT };
 	else if (p->in >= 0 && p->in_to >= 0)
 		ret[n++] = (struct pollfd){ .fd = p->in, .events = POLLIN };
