@@ -165,8 +165,11 @@ move() {
 		if [ "$fd" ]; then
 			echo "k $D/in" >&9
 		elif [ -p /proc/self/fd/5 ]; then
-			cat <"$D/in" >/proc/self/fd/5 3>&- 4>&- 5>&- 6>&- 7<&- 8<&- 9<&- &
-			fd=$!
+			{
+				echo fed >&4
+				exec cat >/proc/self/fd/5 3>&- 4>&- 5>&- 6>&- 7<&- 8<&- 9<&-
+			} <"$D/in" &
+			fd=$! fi=1
 			since $fd
 			ft=$x
 		fi

@@ -31,7 +31,11 @@ feed() {
 		# Only a signal breaks it off.
 		until read -r n x <&9; do [ -z "$stop" ] || break 2; done
 		[ "$n" != 0 ] || break
-		[ "$n" != k ] || exec cat <"$x" >&5 3>&- 4>&- 5>&- 9<&-
+		[ "$n" != k ] || {
+			exec 0<"$x"
+			echo fed >&4
+			exec cat >&5 3>&- 4>&- 5>&- 9<&-
+		}
 		if [ $body = raw ]; then
 			dd bs=$n count=1 iflag=fullblock <&9 >"$sink" &
 		else
@@ -107,6 +111,10 @@ heed() {
 	ato*) on=${x#* };;
 	ate*) en=${x#* };;
 	ati) fi=1;;
+	# Before it has opened the fifo nobody may close it: what is in there would be lost, and it would wait for ever.
+	fed)
+		fi=3
+		[ -z "$ie" ] || exec 5<&-;;
 	doneo*) x=${x#* }; on=${x% *} od=${x#* } oz=1;;
 	donee*) x=${x#* }; en=${x% *} ed=${x#* } ez=1;;
 	feed)
@@ -121,7 +129,7 @@ heed() {
 		late=1
 		# Its KILL would not come.
 		[ "$x" = $watch ] || { T=0; watch 1; };;
-	eof) case $fd:$D in ?*:) ;; *) exec 5<&-;; esac;;
+	eof) case $fd:$D:$fi in ?*::*) ;; *:1) ie=1;; *) exec 5<&-;; esac;;
 	timeout[0-9]*)
 		case $over$x in *[!0-9]*|0?*|??????????*) ;; *) y=$x; seconds $x; watch $y;; esac;;
 	keep*) if [ "$over" ]; then refuse="$refuse$x$nl"; else move "$x"; fi;;
@@ -138,7 +146,7 @@ supervise() {
 	exec 0</dev/null 2>/dev/null
 	trap - TERM HUP INT
 	trap 'echo >&3; exit 1' PIPE
-	po= pe= wd= watch=0 late= z= fd= R= k= relay= over= refuse= on= en= od=0 ed=0 oz= ez= fi=
+	po= pe= wd= watch=0 late= z= fd= R= k= relay= over= refuse= on= en= od=0 ed=0 oz= ez= fi= ie=
 	read -r me _ </proc/self/stat
 	uptime
 	up=$x
